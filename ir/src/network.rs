@@ -1,0 +1,153 @@
+//! The network: the float graph as the user's file says it, node by node.
+//!
+//! Values flow along edges within one network step: a node's input is the sum
+//! of what its predecessors produce in the same step, except over the edges
+//! that close a cycle, which carry the previous step (`golden::schedule` has
+//! the rule). Time constants keep the file's unit until `discretise`.
+
+use crate::id::{IdVec, NodeId};
+use crate::origin::Origin;
+use crate::tensor::{Shape, Tensor};
+
+/// A float graph with named nodes. Edges are identities; several edges into
+/// one node add up.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Network {
+    /// The user's name for the network (the file stem).
+    pub name: String,
+    pub nodes: IdVec<NodeId, Node>,
+    pub edges: Vec<Edge>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    pub from: NodeId,
+    pub to: NodeId,
+}
+
+/// One node. Shapes are `None` until `infer-shapes` has run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Flat name as in the file; nested graphs join their path by dots.
+    pub name: String,
+    pub op: Op,
+    pub in_shape: Option<Shape>,
+    pub out_shape: Option<Shape>,
+    pub origin: Origin,
+}
+
+/// What a node computes in one step. `x` is the node's summed input.
+///
+/// Parameters of neurons have the shape of the population, or hold one element
+/// that stands for all (NIR leaves broadcasting open, but such files exist).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A port of the outside world; the shape is what the file declares.
+    Input {
+        shape: Option<Shape>,
+    },
+    Output {
+        shape: Option<Shape>,
+    },
+    /// `y = W x + b`; weight `[out in]`, bias `[out]`.
+    Affine {
+        weight: Tensor,
+        bias: Tensor,
+    },
+    /// `y = W x`; weight `[out in]`.
+    Linear {
+        weight: Tensor,
+    },
+    /// `y = s * x`, element by element.
+    Scale {
+        scale: Tensor,
+    },
+    /// Merges dimensions `start..=end` (negative counts from the end); values are untouched.
+    Flatten {
+        start_dim: i64,
+        end_dim: i64,
+        input_type: Option<Shape>,
+    },
+    /// `tau v' = (v_leak - v) + r x`, a spike when v passes `v_threshold`.
+    Lif {
+        tau: Tensor,
+        r: Tensor,
+        v_leak: Tensor,
+        v_threshold: Tensor,
+        v_reset: Option<Tensor>,
+    },
+    /// `v' = r x`, a spike when v passes `v_threshold`.
+    If {
+        r: Tensor,
+        v_threshold: Tensor,
+        v_reset: Option<Tensor>,
+    },
+}
+
+impl Op {
+    /// NIR's name of the node type.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Op::Input { .. } => "Input",
+            Op::Output { .. } => "Output",
+            Op::Affine { .. } => "Affine",
+            Op::Linear { .. } => "Linear",
+            Op::Scale { .. } => "Scale",
+            Op::Flatten { .. } => "Flatten",
+            Op::Lif { .. } => "LIF",
+            Op::If { .. } => "IF",
+        }
+    }
+    /// Whether the node keeps state from one step to the next.
+    pub fn is_stateful(&self) -> bool {
+        match self {
+            Op::Lif { .. } | Op::If { .. } => true,
+            Op::Input { .. }
+            | Op::Output { .. }
+            | Op::Affine { .. }
+            | Op::Linear { .. }
+            | Op::Scale { .. }
+            | Op::Flatten { .. } => false,
+        }
+    }
+}
+
+impl Network {
+    pub fn node_named(&self, name: &str) -> Option<NodeId> {
+        self.nodes
+            .iter()
+            .find(|(_, n)| n.name == name)
+            .map(|(id, _)| id)
+    }
+    /// Ids of the Input nodes, in node order.
+    pub fn inputs(&self) -> Vec<NodeId> {
+        self.ids_where(|op| matches!(op, Op::Input { .. }))
+    }
+    /// Ids of the Output nodes, in node order.
+    pub fn outputs(&self) -> Vec<NodeId> {
+        self.ids_where(|op| matches!(op, Op::Output { .. }))
+    }
+    fn ids_where(&self, keep: impl Fn(&Op) -> bool) -> Vec<NodeId> {
+        self.nodes
+            .iter()
+            .filter(|(_, n)| keep(&n.op))
+            .map(|(id, _)| id)
+            .collect()
+    }
+    /// Predecessors of each node, in edge order.
+    pub fn predecessors(&self) -> IdVec<NodeId, Vec<NodeId>> {
+        let mut preds: IdVec<NodeId, Vec<NodeId>> = self.nodes.ids().map(|_| Vec::new()).collect();
+        for e in &self.edges {
+            preds[e.to].push(e.from);
+        }
+        preds
+    }
+    /// Successors of each node, in edge order.
+    pub fn successors(&self) -> IdVec<NodeId, Vec<NodeId>> {
+        let mut succs: IdVec<NodeId, Vec<NodeId>> = self.nodes.ids().map(|_| Vec::new()).collect();
+        for e in &self.edges {
+            succs[e.from].push(e.to);
+        }
+        succs
+    }
+}
