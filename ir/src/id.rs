@@ -58,7 +58,7 @@ ids! {
 }
 
 /// An arena: values of one kind, indexed by their typed id, in insertion order.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IdVec<I, T> {
     items: Vec<T>,
     id: PhantomData<fn(I) -> I>,

@@ -1,0 +1,3 @@
+//! The golden interpreter: what a network means, in float64, step by step.
+
+pub mod schedule;
