@@ -367,7 +367,7 @@ mod tests {
                 .message
                 .contains("[irq]")
         );
-        let gone = SPINNAKER2.replace("it = {", "itt = {");
+        let gone = SPINNAKER2.replace("\nit = {", "\nitt = {");
         assert!(
             Target::parse(&gone, "t")
                 .expect_err("missing key")
