@@ -24,6 +24,7 @@ pub mod app;
 pub mod code;
 pub mod diag;
 pub mod facts;
+pub mod fixed;
 pub mod geometry;
 pub mod golden;
 pub mod id;
