@@ -1,0 +1,132 @@
+//! Lowering: from the source graph to the network, with every node checked.
+//!
+//! Nested graphs are flattened first, so that a node's name is its path joined
+//! by dots. Shapes are carried as declared; deriving the others is a pass.
+//! Parameters with one element stand for the whole population.
+
+mod flatten;
+mod ops;
+mod order;
+mod params;
+
+use super::nir::NirGraph;
+use ir::id::{Id, IdVec};
+use ir::network::{Edge, Node, Op};
+use ir::{Code, Diagnostic, Network, NodeId, Origin};
+use std::path::Path;
+
+/// Lowers a NIR graph. `file` is its name as the user typed it.
+///
+/// All nodes are looked at before giving up, so the errors name every node
+/// that is unsupported or malformed.
+pub fn lower(graph: &NirGraph, file: &str) -> ir::diag::Result<(Network, Vec<Diagnostic>)> {
+    let mut faults = Faults::new(file);
+    let flat = flatten::flatten(graph, &mut faults);
+    let mut ops = Vec::with_capacity(flat.nodes.len());
+    for node in &flat.nodes {
+        ops.push(ops::op(node.node, &node.origin, &mut faults));
+    }
+    check_ports(&flat, &mut faults);
+    if faults.has_errors() {
+        return Err(faults.into_diagnostics());
+    }
+    let order = order::order(&flat);
+    let mut position = vec![0usize; order.len()];
+    for (new, &old) in order.iter().enumerate() {
+        position[old] = new;
+    }
+    let mut ops: Vec<Option<Op>> = ops;
+    let nodes: IdVec<NodeId, Node> = order
+        .iter()
+        .filter_map(|&old| {
+            let flat = &flat.nodes[old];
+            Some(Node {
+                name: flat.name.clone(),
+                op: ops[old].take()?,
+                in_shape: None,
+                out_shape: None,
+                origin: flat.origin.clone(),
+            })
+        })
+        .collect();
+    if nodes.len() != order.len() {
+        return Err(Diagnostic::internal("a node was lost in lowering without a message").into());
+    }
+    let id = |old: usize| NodeId::from_index(position[old]);
+    let mut edges: Vec<Edge> = flat
+        .edges
+        .iter()
+        .map(|&(from, to)| Edge {
+            from: id(from),
+            to: id(to),
+        })
+        .collect();
+    edges.sort();
+    let network = Network {
+        name: stem(file),
+        nodes,
+        edges,
+    };
+    Ok((network, faults.warnings))
+}
+
+/// The file name without folder and ending.
+fn stem(file: &str) -> String {
+    Path::new(file)
+        .file_stem()
+        .map_or_else(|| file.to_owned(), |s| s.to_string_lossy().into_owned())
+}
+
+fn check_ports(flat: &flatten::Flat<'_>, faults: &mut Faults) {
+    let count = |kind: &str| flat.nodes.iter().filter(|n| n.node.type_name == kind).count();
+    for (kind, there) in [("Input", count("Input")), ("Output", count("Output"))] {
+        if there == 0 {
+            faults.push(
+                Diagnostic::error(
+                    Code::NoInputs,
+                    &faults.file_origin(),
+                    format!("the network has no {kind} node"),
+                )
+                .help(format!(
+                    "add an {kind} node in the exporter and connect it; nir.write stores only what the graph holds"
+                )),
+            );
+        }
+    }
+}
+
+/// Errors and warnings of one lowering.
+struct Faults {
+    file: String,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Faults {
+    fn new(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+    fn file_origin(&self) -> Origin {
+        Origin::File {
+            file: self.file.clone(),
+        }
+    }
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.is_error() {
+            self.errors.push(diagnostic);
+        } else {
+            self.warnings.push(diagnostic);
+        }
+    }
+    fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+    fn into_diagnostics(mut self) -> ir::diag::Diagnostics {
+        self.errors.append(&mut self.warnings);
+        ir::diag::Diagnostics(self.errors)
+    }
+}
