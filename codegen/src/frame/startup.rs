@@ -1,0 +1,92 @@
+//! Start-up: what a PE does before its first tick.
+
+use crate::kernels::{Addressing, Kernel, build};
+use ir::Target;
+
+/// Coprocessor access control; full access to the FPU (ARMv7-M B3.2.20).
+const CPACR: u32 = 0xE000_ED88;
+const CPACR_FPU: u32 = 0xF << 20;
+/// First interrupt set-enable register (ARMv7-M B3.4.4).
+const NVIC_ISER: u32 = 0xE000_E100;
+
+/// `reset()`: never returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// First and one-past-last address of the receive ring; `None` if the PE
+    /// receives nothing.
+    pub ring: Option<(u32, u32)>,
+}
+
+impl Reset {
+    pub const SYMBOL: &'static str = "reset";
+
+    pub fn kernel(&self, target: &Target) -> Kernel {
+        build(Self::SYMBOL, 0, Addressing::Guest, |kb, _| {
+            let fpu = kb.int(CPACR_FPU);
+            kb.store_at(fpu, CPACR);
+            kb.call("s2_dsb", &[]);
+            kb.call("s2_isb", &[]);
+            if let Some((start, end)) = self.ring {
+                let c = &target.comms;
+                for (register, value) in [
+                    (c.dma_start, start),
+                    (c.dma_end, end),
+                    (c.dma_read, start),
+                    (c.dma_write, start),
+                    (c.dma_config, c.dma_key_only_value),
+                    (c.dma_control, c.dma_enable_value),
+                ] {
+                    let value = kb.int(value);
+                    kb.store_at(value, c.base + register);
+                }
+            }
+            for line in [target.timer.irq, target.irq.start] {
+                let bit = kb.int(1 << (line % 32));
+                kb.store_at(bit, NVIC_ISER + 4 * (line / 32));
+            }
+            let sleep = kb.block();
+            kb.jump(sleep, &[]);
+            kb.enter(sleep);
+            kb.call("s2_wfi", &[]);
+            kb.jump(sleep, &[]);
+            // Not reachable: the builder ends every kernel with a return.
+            let end = kb.block();
+            kb.enter(end);
+        })
+    }
+}
+
+/// `start()`: the handler of the global start interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Timer counts of one tick.
+    pub period: u32,
+}
+
+impl Start {
+    pub const SYMBOL: &'static str = "start";
+
+    pub fn kernel(&self, target: &Target) -> Kernel {
+        build(Self::SYMBOL, 0, Addressing::Guest, |kb, _| {
+            let t = &target.timer;
+            for (register, value) in [
+                (t.ctl, 0),
+                (t.load, self.period),
+                (t.int_clr, 1),
+                (t.ctl, t.start_value),
+            ] {
+                let value = kb.int(value);
+                kb.store_at(value, t.base + register);
+            }
+        })
+    }
+}
+
+/// `unexpected()`: the handler of everything that must not happen.
+pub fn unexpected() -> Kernel {
+    build("unexpected", 0, Addressing::Guest, |kb, _| {
+        kb.trap();
+        let end = kb.block();
+        kb.enter(end);
+    })
+}

@@ -1,0 +1,140 @@
+//! The tick: the handler of the timer interrupt.
+
+use crate::kernels::receive::slot_address;
+use crate::kernels::{Addressing, Kernel, KernelBuilder, Receive, Source, Update, build};
+use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::condcodes::IntCC;
+use ir::Target;
+use ir::memory::{control, record};
+
+/// Accumulators as the tick sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    pub address: u32,
+    /// A power of two.
+    pub count: u32,
+    pub bytes: u32,
+}
+
+/// On-chip spike recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Start and one-past-last address of the region. Its last frame is never
+    /// committed: when the host does not empty the region, later frames are
+    /// overwritten there instead of anything that is still to be read.
+    pub region: (u32, u32),
+    pub atoms: u32,
+}
+
+/// `tick()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    pub control: u32,
+    pub receives: bool,
+    /// The neuron update, if the vertex has neurons.
+    pub update: Option<Slots>,
+    pub source: bool,
+    /// First tick in which the population updates.
+    pub active_from: u32,
+    pub record: Option<Record>,
+}
+
+impl Tick {
+    pub const SYMBOL: &'static str = "tick";
+
+    pub fn kernel(&self, target: &Target) -> Kernel {
+        build(Self::SYMBOL, 0, Addressing::Guest, |kb, _| {
+            self.emit(kb, target)
+        })
+    }
+
+    fn emit(&self, kb: &mut KernelBuilder<'_>, target: &Target) {
+        let timer = &target.timer;
+        let one = kb.int(1);
+        kb.store_at(one, timer.base + timer.int_clr);
+        let tick = kb.load_at(self.control + control::TICK);
+        if let Some(record) = self.record {
+            self.open_frame(kb, target, record, tick);
+        }
+        if self.receives {
+            kb.call(Receive::SYMBOL, &[tick]);
+        }
+        if let Some(slots) = self.update {
+            if self.active_from == 0 {
+                self.call_update(kb, slots, tick);
+            } else {
+                let from = kb.int(self.active_from);
+                let active = kb.compare(IntCC::UnsignedGreaterThanOrEqual, tick, from);
+                let (update, rest) = (kb.block(), kb.block());
+                kb.branch(active, (update, &[]), (rest, &[]));
+                kb.enter(update);
+                self.call_update(kb, slots, tick);
+                kb.jump(rest, &[]);
+                kb.enter(rest);
+            }
+        }
+        if self.source {
+            kb.call(Source::SYMBOL, &[]);
+        }
+        if let Some(record) = self.record {
+            self.close_frame(kb, record);
+        }
+        let tick = kb.load_at(self.control + control::TICK);
+        let next = kb.add_const(tick, 1);
+        kb.store_at(next, self.control + control::TICK);
+        self.count_missed(kb, target);
+    }
+
+    fn call_update(&self, kb: &mut KernelBuilder<'_>, slots: Slots, tick: Value) {
+        let slot = slot_address(kb, tick, slots.address, slots.count, slots.bytes);
+        kb.call(Update::SYMBOL, &[slot]);
+    }
+
+    /// If the timer fired again, this tick ended after the next one was due.
+    fn count_missed(&self, kb: &mut KernelBuilder<'_>, target: &Target) {
+        let timer = &target.timer;
+        let raw = kb.load_at(timer.base + timer.raw_int);
+        let zero = kb.int(0);
+        let late = kb.compare(IntCC::NotEqual, raw, zero);
+        let (missed, rest) = (kb.cold_block(), kb.block());
+        kb.branch(late, (missed, &[]), (rest, &[]));
+        kb.enter(missed);
+        let count = kb.load_at(self.control + control::MISSED);
+        let count = kb.add_const(count, 1);
+        kb.store_at(count, self.control + control::MISSED);
+        kb.jump(rest, &[]);
+        kb.enter(rest);
+    }
+
+    /// Writes the frame's header and clears its bits.
+    fn open_frame(&self, kb: &mut KernelBuilder<'_>, target: &Target, record: Record, tick: Value) {
+        let frame = kb.load_at(self.control + control::RECORD_WRITE);
+        let id = kb.load_at(target.comms.base + target.comms.id);
+        let id = kb.and_const(id, 0xff);
+        kb.store(id, frame, 0);
+        kb.store(tick, frame, 4);
+        let bits = kb.add_const(frame, 8);
+        kb.repeat(record.atoms.div_ceil(32), &[bits], |kb, at| {
+            let zero = kb.int(0);
+            kb.store(zero, at[0], 0);
+            vec![kb.add_const(at[0], 4)]
+        });
+    }
+
+    /// Commits the frame unless it stands in the last place.
+    fn close_frame(&self, kb: &mut KernelBuilder<'_>, record: Record) {
+        let bytes = record::frame_bytes(record.atoms);
+        let frame = kb.load_at(self.control + control::RECORD_WRITE);
+        let next = kb.add_const(frame, bytes);
+        let last = record.region.0 + (record_frames(record) - 1) * bytes;
+        let last = kb.int(last);
+        let fits = kb.compare(IntCC::UnsignedLessThanOrEqual, next, last);
+        let next = kb.select(fits, next, frame);
+        kb.store_at(next, self.control + control::RECORD_WRITE);
+    }
+}
+
+/// Whole frames that the region holds.
+fn record_frames(record: Record) -> u32 {
+    (record.region.1 - record.region.0) / record::frame_bytes(record.atoms)
+}

@@ -1,0 +1,285 @@
+//! From a verified module to images: code, data and the host's description.
+
+use crate::link::{Handlers, Text, link};
+use crate::program::Site;
+use crate::thumb::{self, MachineFunction};
+use crate::{frame, kernels::Kernel};
+use ir::app::Model;
+use ir::code::Code;
+use ir::diag::{Diagnostic, Result};
+use ir::image::{
+    ChipImage, ImageSet, PeImage, PopulationInfo, PortInfo, Program as HostProgram, Segment,
+    SliceInfo, Symbol, SymbolKind,
+};
+use ir::memory::{MemoryLayout, RegionKind};
+use ir::module::Module;
+use ir::neuron::Neuron;
+use ir::verify::Verified;
+use ir::{Fact, Id, PopId, Target, VertexId};
+use std::collections::BTreeMap;
+
+/// The generated code of one vertex, for listings and tests.
+#[derive(Clone, Debug)]
+pub struct VertexCode {
+    pub vertex: VertexId,
+    pub kernels: Vec<Kernel>,
+    pub functions: Vec<MachineFunction>,
+}
+
+/// Generates the program of every PE.
+pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
+    let module = verified.module();
+    for fact in [Fact::LaidOut, Fact::Tabled, Fact::Keyed, Fact::Placed] {
+        if !module.facts.contains(fact) {
+            return Err(Diagnostic::internal(format!("code generation needs `{fact}`")).into());
+        }
+    }
+    let mut chips: BTreeMap<_, Vec<PeImage>> = BTreeMap::new();
+    for (&vertex, place) in &module.placements {
+        let image = pe_image(module, target, vertex)?;
+        chips.entry(place.chip).or_default().push(image);
+    }
+    let chips = chips
+        .into_iter()
+        .map(|(chip, mut pes)| {
+            pes.sort_by_key(|pe| pe.pe);
+            let routes = module.tables.get(&chip).cloned().unwrap_or_default();
+            ChipImage { chip, pes, routes }
+        })
+        .collect();
+    Ok(ImageSet {
+        name: module.name.clone(),
+        target: target.name.clone(),
+        time_step_us: module.time_step_us,
+        chips,
+        program: host_program(module)?,
+    })
+}
+
+/// Kernels and machine code of every vertex, in vertex order.
+pub fn listings(verified: &Verified, target: &Target) -> Result<Vec<VertexCode>> {
+    let module = verified.module();
+    let vertices = module.machine_graph.vertices.ids();
+    vertices
+        .map(|vertex| {
+            let site = Site::new(module, target, vertex)?;
+            let kernels = site.program()?.kernels(target);
+            let functions = generate(&kernels)?;
+            Ok(VertexCode {
+                vertex,
+                kernels,
+                functions,
+            })
+        })
+        .collect()
+}
+
+fn generate(kernels: &[Kernel]) -> Result<Vec<MachineFunction>> {
+    let options = thumb::Options::default();
+    let functions = kernels.iter().map(|kernel| {
+        thumb::compile(kernel.function.clone(), &kernel.symbols, &options)
+            .map_err(|e| Diagnostic::internal(format!("kernel {}: {e}", kernel.name())).into())
+    });
+    functions.collect()
+}
+
+fn pe_image(module: &Module, target: &Target, vertex: VertexId) -> Result<PeImage> {
+    let place = module.placements.get(&vertex);
+    let place = place.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no place")))?;
+    let site = Site::new(module, target, vertex)?;
+    let layout = &module.layouts[&vertex];
+    let functions = generate(&site.program()?.kernels(target))?;
+    let stack = layout.find(RegionKind::Stack);
+    let stack = stack.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no stack")))?;
+    let interrupts = [
+        (target.timer.irq, frame::Tick::SYMBOL),
+        (target.irq.start, frame::Start::SYMBOL),
+    ];
+    let text = link(
+        &functions,
+        &Handlers {
+            stack: stack.end(),
+            reset: frame::Reset::SYMBOL,
+            unexpected: "unexpected",
+            interrupts: &interrupts,
+        },
+    )?;
+    let (segments, data_symbols) = segments(module, vertex, layout, &text, site.contents()?)?;
+    let mut symbols = text.symbols;
+    symbols.extend(data_symbols);
+    Ok(PeImage {
+        pe: place.pe,
+        entry: text.entry,
+        segments,
+        symbols,
+    })
+}
+
+/// One segment per region. What was planned must be what is written.
+fn segments(
+    module: &Module,
+    vertex: VertexId,
+    layout: &MemoryLayout,
+    text: &Text,
+    mut contents: BTreeMap<RegionKind, Vec<u8>>,
+) -> Result<(Vec<Segment>, Vec<Symbol>)> {
+    let mut segments = Vec::new();
+    let mut symbols = Vec::new();
+    for region in &layout.regions {
+        let name = symbol_name(region.kind);
+        let executable = region.kind == RegionKind::Text;
+        let bytes = if executable {
+            if text.bytes.len() > region.bytes as usize {
+                let population =
+                    &module.app.populations[module.machine_graph.vertices[vertex].population];
+                return Err(Diagnostic::error(
+                    Code::CodegenLimit,
+                    &population.origin,
+                    "the code of a PE exceeds its reservation",
+                )
+                .note(format!(
+                    "{} bytes of code, {} bytes reserved",
+                    text.bytes.len(),
+                    region.bytes
+                ))
+                .help("raise memory.text_reserve in a target file of your own (--target)")
+                .into());
+            }
+            text.bytes.clone()
+        } else {
+            symbols.push(Symbol {
+                name: name.clone(),
+                addr: region.addr,
+                size: region.bytes,
+                kind: SymbolKind::Object,
+            });
+            contents.remove(&region.kind).unwrap_or_default()
+        };
+        // Alignment may pad the end of a region by less than 16 bytes.
+        let slack = region.bytes as usize - bytes.len().min(region.bytes as usize);
+        if bytes.len() > region.bytes as usize || (!executable && !bytes.is_empty() && slack >= 16)
+        {
+            return Err(Diagnostic::internal(format!(
+                "region {} of {vertex} was planned with {} bytes but takes {}",
+                region.kind,
+                region.bytes,
+                bytes.len()
+            ))
+            .into());
+        }
+        segments.push(Segment {
+            name,
+            addr: region.addr,
+            bytes,
+            size: region.bytes,
+            executable,
+        });
+    }
+    if let Some(kind) = contents.keys().next() {
+        return Err(
+            Diagnostic::internal(format!("{kind} of {vertex} has contents but no region")).into(),
+        );
+    }
+    Ok((segments, symbols))
+}
+
+fn symbol_name(kind: RegionKind) -> String {
+    match kind {
+        RegionKind::Rows { projection, source } => {
+            format!("rows_{}_{}", projection.index(), source.index())
+        }
+        RegionKind::Text
+        | RegionKind::Control
+        | RegionKind::Decay
+        | RegionKind::Offset
+        | RegionKind::Threshold
+        | RegionKind::Reset
+        | RegionKind::V
+        | RegionKind::Accumulators
+        | RegionKind::Ring
+        | RegionKind::Events
+        | RegionKind::SpikeRecord
+        | RegionKind::Stack => kind.to_string(),
+    }
+}
+
+fn host_program(module: &Module) -> Result<HostProgram> {
+    let populations = module
+        .app
+        .populations
+        .ids()
+        .map(|pop| population_info(module, pop))
+        .collect::<Result<Vec<_>>>()?;
+    let inputs = module
+        .app
+        .populations
+        .iter()
+        .filter(|(_, p)| matches!(p.model, Model::SpikeSource))
+        .map(|(id, p)| PortInfo {
+            name: p.name.clone(),
+            population: id.index(),
+        })
+        .collect();
+    let outputs = module
+        .app
+        .outputs
+        .iter()
+        .map(|o| PortInfo {
+            name: o.name.clone(),
+            population: o.source.index(),
+        })
+        .collect();
+    Ok(HostProgram {
+        populations,
+        inputs,
+        outputs,
+    })
+}
+
+fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
+    let population = &module.app.populations[pop];
+    let timing = population.timing;
+    let timing =
+        timing.ok_or_else(|| Diagnostic::internal(format!("{} has no timing", population.name)))?;
+    let unit = match &population.model {
+        Model::Neuron(Neuron::Discrete(n)) => n.unit.as_ref().map(|u| u.tensor().to_f64()),
+        Model::Neuron(Neuron::Continuous(_)) | Model::SpikeSource => None,
+    };
+    let slices = module
+        .machine_graph
+        .vertices_of(pop)
+        .map(|(id, vertex)| {
+            let place = module.placements.get(&id);
+            let place = place.ok_or_else(|| Diagnostic::internal(format!("{id} has no place")))?;
+            let layout = &module.layouts[&id];
+            let span = |kind| layout.find(kind).map(|r| (r.addr, r.bytes));
+            let control = span(RegionKind::Control);
+            let control = control
+                .ok_or_else(|| Diagnostic::internal(format!("{id} has no control region")))?;
+            let key = module
+                .machine_graph
+                .net_of(id)
+                .and_then(|n| module.keys.get(&n));
+            let key = key.ok_or_else(|| Diagnostic::internal(format!("{id} has no key")))?;
+            Ok(SliceInfo {
+                chip: place.chip,
+                pe: place.pe,
+                lo: vertex.slice.lo,
+                n: vertex.slice.n,
+                key: *key,
+                v_addr: span(RegionKind::V).map(|(addr, _)| addr),
+                events: span(RegionKind::Events),
+                record: span(RegionKind::SpikeRecord),
+                control_addr: control.0,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(PopulationInfo {
+        name: population.name.clone(),
+        n_atoms: population.n_atoms() as u32,
+        latency: timing.latency,
+        active_from: timing.active_from,
+        unit: unit.unwrap_or_default(),
+        slices,
+    })
+}

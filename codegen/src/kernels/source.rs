@@ -1,0 +1,43 @@
+//! Spike source: sends the keys that the host wrote for this tick.
+
+use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::send::Send;
+use cranelift_codegen::ir::condcodes::IntCC;
+use ir::memory::control;
+
+/// `source()`: one count word and that many keys from the event region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub control: u32,
+    pub send: Send,
+}
+
+impl Source {
+    pub const SYMBOL: &'static str = "source";
+
+    pub fn kernel(&self, addressing: Addressing) -> Kernel {
+        build(Self::SYMBOL, 0, addressing, |kb, _| self.emit(kb))
+    }
+
+    fn emit(&self, kb: &mut KernelBuilder<'_>) {
+        let at = kb.load_at(self.control + control::EVENTS_READ);
+        let count = kb.load_word(at, 0);
+        let first = kb.add_const(at, 4);
+        let bytes = kb.shl_const(count, 2);
+        let end = kb.add(first, bytes);
+        kb.store_at(end, self.control + control::EVENTS_READ);
+        let top = kb.block_like(&[first]);
+        let done = kb.block();
+        let any = kb.compare(IntCC::NotEqual, first, end);
+        kb.branch(any, (top, &[first]), (done, &[]));
+
+        kb.enter(top);
+        let event = kb.params(top)[0];
+        let key = kb.load_word(event, 0);
+        self.send.emit(kb, key, false);
+        let next = kb.add_const(event, 4);
+        let more = kb.compare(IntCC::NotEqual, next, end);
+        kb.branch(more, (top, &[next]), (done, &[]));
+        kb.enter(done);
+    }
+}
