@@ -42,6 +42,7 @@ pub mod semantics;
 pub mod series;
 pub mod target;
 pub mod tensor;
+pub mod text;
 
 pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};
