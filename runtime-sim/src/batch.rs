@@ -1,0 +1,43 @@
+//! Many samples on several host threads.
+
+use crate::inputs::SampleRun;
+use crate::machine::Machine;
+use crate::report::{BatchResult, SampleResult};
+use ir::diag::{Diagnostic, Result};
+use rayon::prelude::*;
+use std::time::{Duration, Instant};
+
+/// Runs `samples` on clones of `machine`, on `threads` host threads (0: one for
+/// each processor). Results come in sample order and do not depend on the number
+/// of threads. If samples fail, the error is that of the first one.
+///
+/// Samples with `keep_state` depend on the one before, so a batch that has one
+/// runs in order on a single machine.
+pub fn run_batch(machine: &Machine, samples: &[SampleRun], threads: usize) -> Result<BatchResult> {
+    let timed = |machine: &mut Machine, sample: &SampleRun| {
+        let begin = Instant::now();
+        let result = machine.run_sample(sample);
+        (result, begin.elapsed())
+    };
+    let runs: Vec<(Result<SampleResult>, Duration)> = if samples.iter().any(|s| s.keep_state) {
+        let mut machine = machine.clone();
+        samples.iter().map(|s| timed(&mut machine, s)).collect()
+    } else {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| Diagnostic::internal(format!("no host threads: {e}")))?;
+        pool.install(|| {
+            samples
+                .par_iter()
+                .map_init(|| machine.clone(), timed)
+                .collect()
+        })
+    };
+    let mut batch = BatchResult::default();
+    for (result, time) in runs {
+        batch.samples.push(result?);
+        batch.host.push(time);
+    }
+    Ok(batch)
+}

@@ -1,0 +1,430 @@
+//! From images to a machine: everything is checked here, so that the rest of
+//! the emulator may rely on it.
+
+use crate::bus::Bus;
+use crate::chip::{self, Chip, Chips};
+use crate::cpu::{Core, Costs, LINES, Memory};
+use crate::inputs::Feeder;
+use crate::noc;
+use crate::pe::{Fixed, Pe};
+use crate::router::{Exit, Router};
+use crate::session::{HostPe, Recorder};
+use crate::symbols::Symbols;
+use ir::code::Code;
+use ir::diag::Diagnostic;
+use ir::geometry::GlobalPe;
+use ir::image::{ChipImage, ImageSet, PeImage, PopulationInfo, Program, SliceInfo};
+use ir::memory::{control, record};
+use ir::{Origin, Target};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Checked<T> = Result<T, Diagnostic>;
+
+/// More than any real program has; bounds the work of looking at one.
+const MAX_SEGMENTS: usize = 4096;
+const MAX_SYMBOLS: usize = 1 << 16;
+
+/// What a machine is made of.
+pub(crate) struct Parts {
+    pub(crate) places: BTreeMap<GlobalPe, usize>,
+    pub(crate) pes: Vec<Pe>,
+    pub(crate) chips: Chips,
+    pub(crate) hosts: Vec<HostPe>,
+}
+
+fn bad(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(Code::BundleInvalid, &Origin::Compiler, message)
+        .help("compile the network again")
+}
+
+fn ensure(holds: bool, message: impl FnOnce() -> String) -> Checked<()> {
+    if holds { Ok(()) } else { Err(bad(message())) }
+}
+
+/// Checks `images` against `target` and builds every PE and router.
+pub(crate) fn check_and_build(images: &ImageSet, target: &Target) -> Checked<Parts> {
+    let costs = costs(target)?;
+    ensure(images.target == target.name, || {
+        format!(
+            "the images are for target '{}', the machine is '{}'",
+            ir::origin::escape(&images.target),
+            target.name
+        )
+    })?;
+    ensure(images.time_step_us > 0, || {
+        "the time step is zero".to_owned()
+    })?;
+    let places = places(images, target)?;
+    let all: Vec<GlobalPe> = places.keys().copied().collect();
+    check_program(&images.program, &places, target)?;
+    let lookahead = chip::lookahead(target, &all);
+    let mut chips = BTreeMap::new();
+    for image in &images.chips {
+        let chip = Chip {
+            router: Router::new(image, exits(image, &places, target)?),
+            router_cycles: noc::router_cycles(target),
+        };
+        chips.insert(image.chip, chip);
+    }
+    let mut by_place: Vec<(GlobalPe, &PeImage)> = images
+        .chips
+        .iter()
+        .flat_map(|c| c.pes.iter().map(|pe| (global(c, pe), pe)))
+        .collect();
+    by_place.sort_by_key(|(place, _)| *place);
+    let mut pes = Vec::with_capacity(by_place.len());
+    for (index, (place, image)) in by_place.into_iter().enumerate() {
+        let memory = load_memory(place, image, target)?;
+        let fixed = Fixed {
+            place,
+            name: name(&images.program, place),
+            symbols: Symbols::new(image),
+            timer_line: interrupt(target.timer.irq, "timer.irq")?,
+            start_line: interrupt(target.irq.start, "irq.start")?,
+            period: target.cycles_per_tick(images.time_step_us),
+        };
+        let core = Core::new(costs.clone());
+        let bus = Bus::new(target, place, lookahead);
+        pes.push(Pe::new(fixed, index, core, memory, bus));
+    }
+    Ok(Parts {
+        hosts: hosts(&images.program, &places),
+        chips: Chips {
+            chips,
+            places: all
+                .iter()
+                .map(|p| (p.chip, noc::mesh_cycles(target, p.pe)))
+                .collect(),
+            unmatched: BTreeMap::new(),
+            lookahead,
+        },
+        places,
+        pes,
+    })
+}
+
+fn global(chip: &ChipImage, pe: &PeImage) -> GlobalPe {
+    GlobalPe {
+        chip: chip.chip,
+        pe: pe.pe,
+    }
+}
+
+/// How messages name a PE.
+fn name(program: &Program, place: GlobalPe) -> String {
+    let here = |s: &SliceInfo| s.chip == place.chip && s.pe == place.pe;
+    let names: Vec<String> = program
+        .populations
+        .iter()
+        .filter(|p| p.slices.iter().any(here))
+        .map(|p| format!("'{}'", ir::origin::escape(&p.name)))
+        .collect();
+    if names.is_empty() {
+        place.to_string()
+    } else {
+        format!("population {} on {place}", names.join(", "))
+    }
+}
+
+fn interrupt(line: u32, key: &str) -> Checked<u8> {
+    match u8::try_from(line) {
+        Ok(line) if usize::from(line) < LINES => Ok(line),
+        _ => Err(usage(format!(
+            "{key} = {line} is beyond the {LINES} interrupt lines of the emulated core"
+        ))),
+    }
+}
+
+fn usage(message: String) -> Diagnostic {
+    Diagnostic::error(Code::Usage, &Origin::Compiler, message).help("change the target file")
+}
+
+/// Cycles of the core, from the target.
+fn costs(target: &Target) -> Checked<Costs> {
+    let c = &target.cpu;
+    let byte = |value: u32, key: &str| {
+        u8::try_from(value).map_err(|_| usage(format!("cpu.{key} = {value} exceeds 255 cycles")))
+    };
+    if c.sram_stall_percent != 0 {
+        return Err(usage(format!(
+            "cpu.sram_stall_percent = {}, but the emulator models zero-wait SRAM only",
+            c.sram_stall_percent
+        )));
+    }
+    Ok(Costs {
+        refill: byte(c.pipeline_refill, "pipeline_refill")?,
+        it: byte(c.it, "it")?,
+        load: byte(c.load, "load")?,
+        store: byte(c.store_immediate, "store_immediate")?,
+        store_register: byte(c.store_register, "store_register")?,
+        divide_min: byte(c.divide_min, "divide_min")?,
+        divide_max: byte(c.divide_max, "divide_max")?,
+        address_stall: byte(c.address_stall, "address_stall")?,
+        fpu_access: byte(c.vfp_load_store, "vfp_load_store")?,
+        fpu_accumulate: byte(c.vfp_multiply_accumulate, "vfp_multiply_accumulate")?,
+        fpu_divide: byte(c.vfp_divide, "vfp_divide")?,
+        fpu_stall: byte(c.vfp_stall, "vfp_stall")?,
+        exception_entry: byte(c.exception_entry, "exception_entry")?,
+        exception_exit: byte(c.exception_exit, "exception_exit")?,
+        ..Costs::default()
+    })
+}
+
+/// The index of every PE, ascending by coordinate.
+fn places(images: &ImageSet, target: &Target) -> Checked<BTreeMap<GlobalPe, usize>> {
+    let grid: BTreeSet<_> = target.pes().collect();
+    let mut chips = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for chip in &images.chips {
+        ensure(chips.insert(chip.chip), || {
+            format!("{} occurs twice", chip.chip)
+        })?;
+        // The identity register has eight bits for each coordinate of a chip.
+        ensure(chip.chip.x < 256 && chip.chip.y < 256, || {
+            format!("{} is outside any machine", chip.chip)
+        })?;
+        for pe in &chip.pes {
+            let place = global(chip, pe);
+            ensure(grid.contains(&pe.pe), || {
+                format!("{place} does not exist on target '{}'", target.name)
+            })?;
+            ensure(all.insert(place), || format!("{place} has two programs"))?;
+        }
+    }
+    Ok(all.into_iter().zip(0..).collect())
+}
+
+/// The targets of a chip's routing entries.
+fn exits(
+    image: &ChipImage,
+    places: &BTreeMap<GlobalPe, usize>,
+    target: &Target,
+) -> Checked<Vec<Exit>> {
+    ensure(
+        image.routes.len() as u64 <= u64::from(target.router.entries),
+        || {
+            format!(
+                "{} has {} routing entries, the router holds {}",
+                image.chip,
+                image.routes.len(),
+                target.router.entries
+            )
+        },
+    )?;
+    let exit = |entry: &ir::routing::RoutingEntry| {
+        ensure(entry.targets.links.is_empty(), || {
+            format!(
+                "routing entry {entry} of {} uses a chip link, which is not emulated yet",
+                image.chip
+            )
+        })?;
+        let targets = entry.targets.pes.iter().map(|&pe| {
+            let place = GlobalPe {
+                chip: image.chip,
+                pe,
+            };
+            let index = places.get(&place).ok_or_else(|| {
+                bad(format!(
+                    "routing entry {entry} of {} targets {pe}, which has no program",
+                    image.chip
+                ))
+            })?;
+            Ok((*index as u32, noc::mesh_cycles(target, pe)))
+        });
+        Ok(Exit {
+            pes: targets.collect::<Checked<_>>()?,
+        })
+    };
+    image.routes.iter().map(exit).collect()
+}
+
+/// SRAM with the segments of `image` in it.
+fn load_memory(place: GlobalPe, image: &PeImage, target: &Target) -> Checked<Memory> {
+    let size = target.memory.sram_bytes;
+    ensure(
+        image.segments.len() <= MAX_SEGMENTS && image.symbols.len() <= MAX_SYMBOLS,
+        || {
+            format!(
+                "the image of {place} has {} segments and {} symbols",
+                image.segments.len(),
+                image.symbols.len()
+            )
+        },
+    )?;
+    let mut memory = Memory::new(size as usize);
+    let mut end = 0;
+    let mut entry_inside = false;
+    for s in &image.segments {
+        let who = || format!("segment '{}' of {place}", ir::origin::escape(&s.name));
+        let segment_end = s.addr.checked_add(s.size).filter(|&end| end <= size);
+        let segment_end = segment_end.ok_or_else(|| {
+            bad(format!(
+                "{} does not fit: {:#x} + {:#x} B exceed the {size:#x} B of local SRAM",
+                who(),
+                s.addr,
+                s.size
+            ))
+        })?;
+        ensure(s.addr >= end, || {
+            format!("{} begins at {:#x}, inside the one before", who(), s.addr)
+        })?;
+        end = segment_end;
+        let fits = s.bytes.len() as u64 <= u64::from(s.size);
+        fits.then(|| memory.write(s.addr, &s.bytes))
+            .flatten()
+            .ok_or_else(|| {
+                bad(format!(
+                    "{} has {} B of contents for {} B",
+                    who(),
+                    s.bytes.len(),
+                    s.size
+                ))
+            })?;
+        let code = image.entry & !1;
+        entry_inside |= s.executable && (s.addr..segment_end).contains(&code);
+    }
+    ensure(image.entry & 1 == 1 && entry_inside, || {
+        format!(
+            "the entry {:#x} of {place} is not a Thumb address in executable memory",
+            image.entry
+        )
+    })?;
+    let vector = memory.word(4).unwrap_or(0);
+    ensure(vector == image.entry, || {
+        format!(
+            "the reset vector of {place} is {vector:#x}, the entry {:#x}",
+            image.entry
+        )
+    })?;
+    Ok(memory)
+}
+
+fn check_program(
+    program: &Program,
+    places: &BTreeMap<GlobalPe, usize>,
+    target: &Target,
+) -> Checked<()> {
+    let mut keys: Vec<(u32, u32, &str)> = Vec::new();
+    for p in &program.populations {
+        let mut next = 0;
+        for s in &p.slices {
+            ensure(s.n > 0 && s.lo == next && s.n <= p.n_atoms - next, || {
+                format!(
+                    "the slices of population '{}' do not cover its {} atoms in order",
+                    ir::origin::escape(&p.name),
+                    p.n_atoms
+                )
+            })?;
+            next += s.n;
+            check_slice(p, s, places, target)?;
+            keys.push((s.key.key(), s.key.key() + (s.n - 1), &p.name));
+        }
+        ensure(next == p.n_atoms, || {
+            format!(
+                "the slices of population '{}' cover {next} of its {} atoms",
+                ir::origin::escape(&p.name),
+                p.n_atoms
+            )
+        })?;
+    }
+    keys.sort_unstable();
+    for pair in keys.windows(2) {
+        ensure(pair[0].1 < pair[1].0, || {
+            format!(
+                "populations '{}' and '{}' share key {:#010x}",
+                ir::origin::escape(pair[0].2),
+                ir::origin::escape(pair[1].2),
+                pair[1].0
+            )
+        })?;
+    }
+    for (what, ports) in [("input", &program.inputs), ("output", &program.outputs)] {
+        for port in ports {
+            let p = program.populations.get(port.population);
+            let sends = |p: &PopulationInfo| p.slices.iter().all(|s| s.events.is_some());
+            ensure(p.is_some_and(|p| what == "output" || sends(p)), || {
+                format!(
+                    "{what} '{}' belongs to no population that can serve it",
+                    ir::origin::escape(&port.name)
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn check_slice(
+    p: &PopulationInfo,
+    s: &SliceInfo,
+    places: &BTreeMap<GlobalPe, usize>,
+    target: &Target,
+) -> Checked<()> {
+    let place = GlobalPe {
+        chip: s.chip,
+        pe: s.pe,
+    };
+    let who = || {
+        format!(
+            "the slice of population '{}' on {place}",
+            ir::origin::escape(&p.name)
+        )
+    };
+    ensure(places.contains_key(&place), || {
+        format!("{} has no program", who())
+    })?;
+    let inside = |addr: u32, bytes: u64| {
+        addr.is_multiple_of(4) && u64::from(addr) + bytes <= u64::from(target.memory.sram_bytes)
+    };
+    let n = u64::from(s.n);
+    let last = s.key.key().checked_add(s.n - 1);
+    ensure(last.is_some_and(|k| s.key.matches(k)), || {
+        format!("{} has {n} atoms, more than key {} holds", who(), s.key)
+    })?;
+    let events = |(addr, bytes): (u32, u32)| bytes >= 4 && inside(addr, bytes.into());
+    let frame = u64::from(s.n).div_ceil(32) * 4 + 8;
+    let records =
+        |(addr, bytes): (u32, u32)| u64::from(bytes) >= frame && inside(addr, bytes.into());
+    let sound = inside(s.control_addr, control::BYTES.into())
+        && s.v_addr.is_none_or(|v| inside(v, 4 * n))
+        && s.events.is_none_or(events)
+        && s.record.is_none_or(records);
+    debug_assert_eq!(frame, u64::from(record::frame_bytes(s.n)));
+    ensure(sound, || {
+        format!(
+            "{} has a region outside local SRAM, or too small a one",
+            who()
+        )
+    })
+}
+
+/// The host's duties at each PE.
+fn hosts(program: &Program, places: &BTreeMap<GlobalPe, usize>) -> Vec<HostPe> {
+    let mut hosts = vec![HostPe::default(); places.len()];
+    for (index, p) in program.populations.iter().enumerate() {
+        let port = program.inputs.iter().position(|i| i.population == index);
+        for (slice_index, s) in p.slices.iter().enumerate() {
+            let place = GlobalPe {
+                chip: s.chip,
+                pe: s.pe,
+            };
+            let Some(host) = places.get(&place).and_then(|&i| hosts.get_mut(i)) else {
+                continue;
+            };
+            if let Some(region) = s.events {
+                let feeder = Feeder::new(port, s.clone(), p.name.clone(), region);
+                host.feeders.push(feeder);
+            }
+            if let Some((addr, bytes)) = s.record {
+                host.recorders.push(Recorder {
+                    population: index,
+                    slice_index,
+                    slice: s.clone(),
+                    name: p.name.clone(),
+                    addr,
+                    bytes,
+                });
+            }
+        }
+    }
+    hosts
+}

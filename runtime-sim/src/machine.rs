@@ -1,0 +1,152 @@
+//! The machine: a loaded program and its runs.
+
+use crate::chip::Chips;
+use crate::inputs::SampleRun;
+use crate::load;
+use crate::pe::{Pe, Snapshot};
+use crate::report::SampleResult;
+use crate::sched::{self, Until};
+use crate::session::{HostPe, Session};
+use ir::Target;
+use ir::diag::{Diagnostic, Result};
+use ir::geometry::GlobalPe;
+use ir::image::{ImageSet, Program, SliceInfo};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A machine with a program in it, ready to run samples.
+///
+/// A clone is independent of the original; what never changes is shared.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    program: Arc<Program>,
+    /// Index of each PE, and the other way round.
+    places: Arc<BTreeMap<GlobalPe, usize>>,
+    loaded: Arc<Vec<Snapshot>>,
+    pes: Vec<Pe>,
+    chips: Chips,
+    hosts: Vec<HostPe>,
+    /// When the host gives the start signal.
+    start: u64,
+    /// Cycles of one tick, and of one count of the timers' reference.
+    period: u64,
+    started: bool,
+}
+
+impl Machine {
+    /// Checks `images`, loads them, and runs the start-up code of every PE until
+    /// all of them sleep.
+    pub fn load(images: &ImageSet, target: &Target) -> Result<Machine> {
+        let parts = load::check_and_build(images, target)?;
+        let mut machine = Machine {
+            program: Arc::new(images.program.clone()),
+            places: Arc::new(parts.places),
+            loaded: Arc::new(Vec::new()),
+            pes: parts.pes,
+            chips: parts.chips,
+            hosts: parts.hosts,
+            start: 0,
+            period: target.cycles_per_tick(images.time_step_us),
+            started: false,
+        };
+        machine.start_up()?;
+        // A whole count of the reference clock, so that every program's timer
+        // starts at the same phase of it.
+        let reference = (target.clock.pe_high_hz / target.clock.timer_hz).max(1);
+        let last = machine.pes.iter().map(Pe::cycle).max().unwrap_or(0);
+        machine.start = last.next_multiple_of(reference) + reference;
+        machine.loaded = Arc::new(machine.pes.iter().map(Pe::snapshot).collect());
+        Ok(machine)
+    }
+
+    fn start_up(&mut self) -> std::result::Result<(), Diagnostic> {
+        for pe in &mut self.pes {
+            pe.reset()?;
+        }
+        let nothing = SampleRun::default();
+        let mut hosts = vec![HostPe::default(); self.pes.len()];
+        let mut session = Session::new(&nothing, &self.program, &mut hosts, u64::MAX, |_| None)?;
+        sched::run(
+            &mut self.pes,
+            &mut self.chips,
+            &mut session,
+            Until::FirstSleep,
+        )
+    }
+
+    /// How the host talks to the program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The PEs that have a program, in the order of all results.
+    pub fn pes(&self) -> impl Iterator<Item = GlobalPe> + '_ {
+        self.pes.iter().map(|pe| pe.fixed.place)
+    }
+
+    /// Local SRAM of a PE, as it is now.
+    pub fn memory(&self, pe: GlobalPe) -> Option<&[u8]> {
+        let index = *self.places.get(&pe)?;
+        self.pes.get(index).map(|pe| pe.memory().bytes())
+    }
+
+    /// Puts everything back to the loaded state.
+    pub fn reset(&mut self) {
+        for (pe, loaded) in self.pes.iter_mut().zip(self.loaded.iter()) {
+            pe.restore(loaded);
+        }
+        self.started = false;
+    }
+
+    /// Runs one sample, from the loaded state unless `sample.keep_state`.
+    ///
+    /// After an error the machine is in the state in which the error was found.
+    pub fn run_sample(&mut self, sample: &SampleRun) -> Result<SampleResult> {
+        sample.check(&self.program)?;
+        if !sample.keep_state {
+            self.reset();
+        }
+        let began = if self.started {
+            self.pes.iter().map(Pe::cycle).max().unwrap_or(0)
+        } else {
+            self.start
+        };
+        let ticks = u64::from(sample.ticks) + 1;
+        let end_time = began.saturating_add(self.period.saturating_mul(ticks));
+        let places = &self.places;
+        let index_of = |s: &SliceInfo| {
+            let pe = GlobalPe {
+                chip: s.chip,
+                pe: s.pe,
+            };
+            places.get(&pe).copied()
+        };
+        let mut session = Session::new(sample, &self.program, &mut self.hosts, end_time, index_of)?;
+        self.chips.unmatched.clear();
+        for pe in &mut self.pes {
+            pe.begin_run();
+            if !self.started {
+                pe.start(self.start);
+            }
+        }
+        self.started = true;
+        sched::run(&mut self.pes, &mut self.chips, &mut session, Until::End)?;
+        if !sample.keep_state {
+            for pe in self.pes.iter_mut().filter(|pe| pe.ended()) {
+                pe.finish_work()?;
+            }
+        }
+        let pes = &mut self.pes;
+        session.finish(pes.iter_mut().map(Pe::memory_mut))?;
+        Ok(SampleResult {
+            ticks: sample.ticks,
+            spikes: session.spikes,
+            v: session.v,
+            frames: session.frames,
+            windows: session.windows,
+            record_reads: session.record_reads,
+            pes: self.pes.iter_mut().map(Pe::end_run).collect(),
+            unmatched: std::mem::take(&mut self.chips.unmatched),
+        })
+    }
+}

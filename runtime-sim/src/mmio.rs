@@ -1,0 +1,8 @@
+//! Devices of a PE.
+//!
+//! A device knows nothing of the scheduler: it is told the cycle of each access
+//! and says what happened to interrupt lines. Register offsets come from the
+//! target file.
+
+pub mod comms;
+pub mod timer;

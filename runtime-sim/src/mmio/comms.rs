@@ -1,0 +1,447 @@
+//! The communications controller: sends multicast packets and writes received
+//! ones to a ring in local SRAM.
+//!
+//! The ring occupies `start..end` (`end` is exclusive). The hardware writes one
+//! 4-byte key at the write pointer and advances it, from `end` back to `start`.
+//! It is full when the advanced write pointer would meet the read pointer; then
+//! the packet is lost and counted. Writing `start` puts both pointers there.
+//!
+//! What a program reads from a ring register at cycle c depends on every packet
+//! that arrives until c. [`Comms::horizon`] is the cycle up to which arrivals
+//! are known; an access beyond it is refused with [`Comms::is_blocked`] set, and
+//! the scheduler repeats it when the other PEs have caught up.
+
+use crate::cpu::BusError;
+use ir::Target;
+use ir::geometry::GlobalPe;
+use ir::target::Comms as Registers;
+
+/// Transmit status: the channel is empty and takes a packet.
+const READY: u32 = 1 << 31;
+
+/// Packets after which a PE lets the others run, which bounds what is in flight.
+pub const OUTBOX_LIMIT: usize = 4096;
+
+/// A packet that left a PE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When its key was written.
+    pub cycle: u64,
+    /// The multicast key.
+    pub key: u32,
+}
+
+/// A packet on its way to a PE. The order is the order of delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arrival {
+    /// When it reaches the ring.
+    pub cycle: u64,
+    /// Index of the sending PE.
+    pub source: u32,
+    /// Number of the packet at its sender.
+    pub sequence: u64,
+    /// The multicast key.
+    pub key: u32,
+}
+
+/// What the ring has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingCounts {
+    /// Packets that entered the ring.
+    pub received: u64,
+    /// Packets lost at a full ring.
+    pub dropped: u64,
+    /// Packets that came while no ring was enabled.
+    pub unreceived: u64,
+    /// Most entries in the ring at once.
+    pub high_water: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Ring {
+    config: u32,
+    start: u32,
+    end: u32,
+    read: u32,
+    write: u32,
+    limit: u32,
+    max: u32,
+    dropped: u32,
+    control: u32,
+    enabled: bool,
+}
+
+impl Ring {
+    fn after(&self, pointer: u32) -> u32 {
+        let next = pointer.wrapping_add(4);
+        if next >= self.end { self.start } else { next }
+    }
+
+    fn words(&self) -> u32 {
+        let size = self.end.wrapping_sub(self.start);
+        let ahead = self.write.wrapping_sub(self.read);
+        let bytes = if self.write >= self.read {
+            ahead
+        } else {
+            ahead.wrapping_add(size)
+        };
+        bytes / 4
+    }
+
+    fn holds(&self, pointer: u32) -> bool {
+        pointer.is_multiple_of(4) && (self.start..self.end).contains(&pointer)
+    }
+}
+
+/// The controller of one PE.
+#[derive(Clone, Debug)]
+pub struct Comms {
+    registers: Registers,
+    sram_bytes: u32,
+    id: u32,
+    tdr: u32,
+    ring: Ring,
+    counts: RingCounts,
+    /// Packets that have not arrived yet, from `head` on.
+    arrivals: Vec<Arrival>,
+    head: usize,
+    sorted: bool,
+    /// Ring entries that are not in memory yet.
+    stores: Vec<(u32, u32)>,
+    outbox: Vec<Packet>,
+    horizon: u64,
+    /// Least number of cycles from any PE to any PE.
+    lookahead: u64,
+    blocked: bool,
+}
+
+impl Comms {
+    /// The controller of `pe` after reset; `lookahead` is the smallest latency
+    /// of any packet in the machine.
+    pub fn new(target: &Target, pe: GlobalPe, lookahead: u64) -> Self {
+        let chip = u32::from(pe.chip.x) << 8 | u32::from(pe.chip.y);
+        Self {
+            registers: target.comms.clone(),
+            sram_bytes: target.memory.sram_bytes,
+            id: chip << 16 | u32::from(pe.pe.id()),
+            tdr: 0,
+            ring: Ring::default(),
+            counts: RingCounts::default(),
+            arrivals: Vec::new(),
+            head: 0,
+            sorted: true,
+            stores: Vec::new(),
+            outbox: Vec::new(),
+            horizon: 0,
+            lookahead,
+            blocked: false,
+        }
+    }
+
+    /// What the ring has seen so far.
+    pub fn counts(&self) -> RingCounts {
+        self.counts
+    }
+
+    /// Starts new counts; the high-water mark starts at what is in the ring now.
+    pub fn restart_counts(&mut self) {
+        self.counts = RingCounts::default();
+        self.counts.high_water = self.ring.words();
+    }
+
+    /// Up to (not including) which cycle every arrival is known.
+    pub fn set_horizon(&mut self, cycle: u64) {
+        self.horizon = cycle;
+    }
+
+    /// See [`Comms::set_horizon`].
+    pub fn horizon(&self) -> u64 {
+        self.horizon
+    }
+
+    /// True, once, if the last refused access only came too early.
+    pub fn is_blocked(&mut self) -> bool {
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// A packet is on its way here.
+    pub fn expect(&mut self, arrival: Arrival) {
+        if self.arrivals.last().is_some_and(|last| *last > arrival) {
+            self.sorted = false;
+        }
+        self.arrivals.push(arrival);
+    }
+
+    /// Packets that have not arrived yet.
+    pub fn in_flight(&self) -> usize {
+        self.arrivals.len() - self.head
+    }
+
+    /// Lets every packet arrive that is due at `cycle` or before.
+    pub fn advance(&mut self, cycle: u64) {
+        if self.head == self.arrivals.len() {
+            return;
+        }
+        if !self.sorted {
+            self.arrivals.drain(..self.head);
+            self.head = 0;
+            // Each sender's packets are in order already: a merge sort finds the runs.
+            self.arrivals.sort();
+            self.sorted = true;
+        }
+        while let Some(&arrival) = self.arrivals.get(self.head) {
+            if arrival.cycle > cycle {
+                return;
+            }
+            self.head += 1;
+            self.receive(arrival.key);
+        }
+        self.arrivals.clear();
+        self.head = 0;
+    }
+
+    fn receive(&mut self, key: u32) {
+        let ring = &mut self.ring;
+        if !ring.enabled {
+            self.counts.unreceived += 1;
+            return;
+        }
+        let next = ring.after(ring.write);
+        if next == ring.read {
+            self.counts.dropped += 1;
+            ring.dropped = ring.dropped.saturating_add(1);
+            return;
+        }
+        self.stores.push((ring.write, key));
+        ring.write = next;
+        let words = ring.words();
+        ring.max = ring.max.max(words);
+        self.counts.received += 1;
+        self.counts.high_water = self.counts.high_water.max(words);
+    }
+
+    /// Ring entries to be written to memory, in order.
+    pub fn take_stores(&mut self) -> std::vec::Drain<'_, (u32, u32)> {
+        self.stores.drain(..)
+    }
+
+    /// Packets sent since the last call, in order.
+    pub fn outbox(&mut self) -> &mut Vec<Packet> {
+        &mut self.outbox
+    }
+
+    /// True if the scheduler must act before the program goes on.
+    pub fn needs_attention(&self) -> bool {
+        !self.stores.is_empty() || self.outbox.len() >= OUTBOX_LIMIT
+    }
+
+    /// Makes the ring current at `cycle`, or refuses if that is not known yet.
+    fn synchronise(&mut self, cycle: u64) -> Result<(), BusError> {
+        if cycle >= self.horizon {
+            self.blocked = true;
+            return Err(BusError::Refused);
+        }
+        self.advance(cycle);
+        Ok(())
+    }
+
+    /// Reads the register at `offset`.
+    pub fn read(&mut self, offset: u32, cycle: u64) -> Result<u32, BusError> {
+        let r = &self.registers;
+        match offset {
+            o if o == r.tctl => return Ok(READY),
+            o if o == r.id => return Ok(self.id),
+            o if o == r.tdr => return Ok(self.tdr),
+            _ => {}
+        }
+        if !self.is_ring_register(offset) {
+            return Err(BusError::Refused);
+        }
+        self.synchronise(cycle)?;
+        let (r, ring) = (&self.registers, &self.ring);
+        Ok(match offset {
+            o if o == r.dma_config => ring.config,
+            o if o == r.dma_start => ring.start,
+            o if o == r.dma_end => ring.end,
+            o if o == r.dma_read => ring.read,
+            o if o == r.dma_write => ring.write,
+            o if o == r.dma_limit => ring.limit,
+            o if o == r.dma_n_words => ring.words(),
+            o if o == r.dma_max => ring.max,
+            o if o == r.dma_dropped => ring.dropped,
+            _ => ring.control,
+        })
+    }
+
+    fn is_ring_register(&self, offset: u32) -> bool {
+        let r = &self.registers;
+        [
+            r.dma_config,
+            r.dma_start,
+            r.dma_end,
+            r.dma_read,
+            r.dma_write,
+            r.dma_limit,
+            r.dma_n_words,
+            r.dma_max,
+            r.dma_dropped,
+            r.dma_control,
+        ]
+        .contains(&offset)
+    }
+
+    /// Writes the register at `offset`.
+    pub fn write(&mut self, offset: u32, value: u32, cycle: u64) -> Result<(), BusError> {
+        let r = &self.registers;
+        match offset {
+            o if o == r.tkr => {
+                self.outbox.push(Packet { cycle, key: value });
+                // The packet may come back to this very PE.
+                self.horizon = self.horizon.min(cycle.saturating_add(self.lookahead));
+                return Ok(());
+            }
+            o if o == r.tdr => {
+                self.tdr = value;
+                return Ok(());
+            }
+            // Both status bits are the hardware's; the rest has no effect here.
+            o if o == r.tctl => return Ok(()),
+            _ => {}
+        }
+        if !self.is_ring_register(offset) {
+            return Err(BusError::Refused);
+        }
+        self.synchronise(cycle)?;
+        let (r, ring) = (&self.registers, &mut self.ring);
+        match offset {
+            o if o == r.dma_config => ring.config = value,
+            o if o == r.dma_start => (ring.start, ring.read, ring.write) = (value, value, value),
+            o if o == r.dma_end => ring.end = value,
+            o if o == r.dma_read => ring.read = value,
+            o if o == r.dma_write => ring.write = value,
+            o if o == r.dma_limit => ring.limit = value,
+            o if o == r.dma_max => ring.max = value,
+            o if o == r.dma_dropped => ring.dropped = value,
+            o if o == r.dma_control => {
+                ring.control = value;
+                ring.enabled = value & r.dma_enable_value != 0;
+            }
+            _ => return Err(BusError::Refused),
+        }
+        let ring = &self.ring;
+        // Moving a pointer out of an enabled ring would let the hardware write
+        // anywhere, so it is refused like any other wrong access.
+        let sound = ring.config == r.dma_key_only_value
+            && ring.start.is_multiple_of(4)
+            && ring.end.is_multiple_of(4)
+            && ring.end <= self.sram_bytes
+            && ring.holds(ring.read)
+            && ring.holds(ring.write);
+        if ring.enabled && !sound {
+            return Err(BusError::Refused);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::geometry::{ChipCoord, PeCoord};
+
+    const RING: u32 = 0x1000;
+
+    fn comms(entries: u32) -> (Comms, Registers) {
+        let target = Target::spinnaker2();
+        let pe = GlobalPe {
+            chip: ChipCoord { x: 1, y: 2 },
+            pe: PeCoord::new(3, 4, 1).expect("in the byte"),
+        };
+        let mut c = Comms::new(&target, pe, 10);
+        let r = target.comms;
+        c.set_horizon(1000);
+        c.write(r.dma_start, RING, 0).expect("start");
+        c.write(r.dma_end, RING + 4 * entries, 0).expect("end");
+        c.write(r.dma_config, r.dma_key_only_value, 0)
+            .expect("config");
+        c.write(r.dma_control, r.dma_enable_value, 0).expect("on");
+        (c, r)
+    }
+
+    fn arrival(cycle: u64, source: u32, sequence: u64) -> Arrival {
+        let key = source * 100 + sequence as u32;
+        Arrival {
+            cycle,
+            source,
+            sequence,
+            key,
+        }
+    }
+
+    #[test]
+    fn packets_arrive_in_order_of_time_source_and_sequence() {
+        let (mut c, r) = comms(8);
+        for a in [
+            arrival(30, 2, 0),
+            arrival(20, 3, 1),
+            arrival(20, 1, 5),
+            arrival(20, 3, 0),
+        ] {
+            c.expect(a);
+        }
+        assert_eq!(c.read(r.dma_write, 19), Ok(RING));
+        assert_eq!(c.read(r.dma_write, 20), Ok(RING + 12));
+        assert_eq!(c.read(r.dma_n_words, 40), Ok(4));
+        let stored: Vec<_> = c.take_stores().collect();
+        assert_eq!(
+            stored,
+            [
+                (RING, 105),
+                (RING + 4, 300),
+                (RING + 8, 301),
+                (RING + 12, 200)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_full_ring_drops_and_a_wrapped_one_does_not() {
+        let (mut c, r) = comms(4);
+        for n in 0..5 {
+            c.expect(arrival(10, 0, n));
+        }
+        c.advance(10);
+        // One entry stays free to tell full from empty.
+        assert_eq!((c.counts().received, c.counts().dropped), (3, 2));
+        assert_eq!(c.read(r.dma_dropped, 11), Ok(2));
+        c.write(r.dma_read, RING + 12, 12).expect("read pointer");
+        for n in 0..2 {
+            c.expect(arrival(20, 0, n));
+        }
+        c.advance(20);
+        assert_eq!(c.read(r.dma_write, 21), Ok(RING + 4));
+        assert_eq!(c.counts().high_water, 3);
+    }
+
+    #[test]
+    fn an_access_beyond_the_horizon_waits() {
+        let (mut c, r) = comms(4);
+        assert_eq!(c.read(r.dma_write, 1000), Err(BusError::Refused));
+        assert!(c.is_blocked());
+        assert!(!c.is_blocked());
+        c.write(r.tkr, 7, 500).expect("send");
+        assert_eq!(c.read(r.dma_write, 509), Ok(RING));
+        assert_eq!(c.read(r.dma_write, 510), Err(BusError::Refused));
+        assert_eq!(c.outbox(), &[Packet { cycle: 500, key: 7 }]);
+    }
+
+    #[test]
+    fn identity_and_status_read_as_documented_and_wrong_rings_are_refused() {
+        let (mut c, r) = comms(4);
+        assert_eq!(c.read(r.id, 0), Ok(0x0102_0000 | 3 << 5 | 4 << 2 | 1));
+        assert_eq!(c.read(r.tctl, 0), Ok(READY));
+        assert_eq!(c.write(r.dma_read, RING + 2, 0), Err(BusError::Refused));
+        assert!(!c.is_blocked());
+        assert_eq!(c.read(0x0, 0), Err(BusError::Refused));
+    }
+}

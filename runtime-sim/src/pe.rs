@@ -1,0 +1,469 @@
+//! One processing element: core, SRAM and devices, and what its ticks cost.
+//!
+//! The PE's own timer divides its time into ticks: tick t lasts from the timer's
+//! interrupt t to its interrupt t + 1. *Work* is what the program does for one
+//! interrupt: it begins when the interrupt wakes the core and ends when the core
+//! sleeps. If an interrupt comes while the core is still awake, a deadline is
+//! missed; then the next work begins when the program acknowledges the late
+//! interrupt, which programs do before anything else.
+
+use crate::bus::Bus;
+use crate::cpu::{Core, Exit, Fault, Memory};
+use crate::mmio::comms::Packet;
+use crate::report::{MISSED_KEPT, Missed, PeStats};
+use crate::session::Session;
+use crate::symbols::Symbols;
+use ir::Origin;
+use ir::code::Code;
+use ir::diag::Diagnostic;
+use ir::geometry::GlobalPe;
+use std::sync::Arc;
+
+/// Ticks' worth of cycles that a PE may stay awake for one piece of work.
+pub const FUEL_TICKS: u64 = 64;
+
+/// Bytes that are compared at once when SRAM is put back to its loaded state.
+const PAGE: usize = 1024;
+
+/// What does not change while a PE runs.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    pub(crate) place: GlobalPe,
+    /// How messages name the PE: its populations and its coordinates.
+    pub(crate) name: String,
+    pub(crate) symbols: Symbols,
+    pub(crate) timer_line: u8,
+    pub(crate) start_line: u8,
+    /// Cycles of one tick.
+    pub(crate) period: u64,
+}
+
+/// A PE of the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Pe {
+    pub(crate) fixed: Arc<Fixed>,
+    index: usize,
+    core: Core,
+    memory: Memory,
+    bus: Bus,
+    /// Packets that were sent and not yet routed, each with its tick.
+    sent: Vec<(Packet, Option<u32>)>,
+    /// Packets sent since reset.
+    sequence: u64,
+    work: Work,
+    stats: PeStats,
+    /// Core counter at the beginning of the run.
+    instructions_before: u64,
+}
+
+/// Where a PE is in its ticks.
+#[derive(Clone, Debug, Default)]
+struct Work {
+    /// Timer expiries before the run.
+    expiries_before: u64,
+    /// Pieces of work begun in the run.
+    begun: u32,
+    /// When the current one began.
+    since: Option<u64>,
+    /// An interrupt came while the core was awake and was not acknowledged yet.
+    late: bool,
+    /// First entry of `PeStats::missed` that belongs to the current work.
+    missed_from: usize,
+    /// Since when the core has been awake without a new piece of work.
+    fuel_from: u64,
+    /// The run has ended for this PE.
+    ended: bool,
+}
+
+/// A PE as it was after start-up.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    core: Core,
+    sram: Box<[u8]>,
+    bus: Bus,
+}
+
+/// Why a PE stopped running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Nothing to do before this cycle, or ever.
+    Asleep(Option<u64>),
+    /// The others must be run up to this PE's clock first.
+    Waiting,
+    /// The last tick is over, or the time of the run.
+    Ended,
+}
+
+impl Pe {
+    pub(crate) fn new(fixed: Fixed, index: usize, core: Core, memory: Memory, bus: Bus) -> Self {
+        let stats = PeStats::new(fixed.place);
+        Self {
+            fixed: Arc::new(fixed),
+            index,
+            core,
+            memory,
+            bus,
+            sent: Vec::new(),
+            sequence: 0,
+            work: Work::default(),
+            stats,
+            instructions_before: 0,
+        }
+    }
+
+    pub(crate) fn reset(&mut self) -> Result<(), Diagnostic> {
+        let result = self.core.reset(&self.memory);
+        result.map_err(|fault| self.faulted(&fault))
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            core: self.core.clone(),
+            sram: self.memory.bytes().into(),
+            bus: self.bus.clone(),
+        }
+    }
+
+    /// Goes back to `snapshot`. SRAM is compared before it is written, so that
+    /// code which did not change stays decoded.
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
+        self.core.clone_from(&snapshot.core);
+        self.bus.clone_from(&snapshot.bus);
+        self.sent.clear();
+        self.sequence = 0;
+        self.work = Work::default();
+        for (page, old) in snapshot.sram.chunks(PAGE).enumerate() {
+            let at = page * PAGE;
+            if self.memory.bytes().get(at..at + old.len()) != Some(old) {
+                // The snapshot was taken of this memory, so it has its size.
+                let _ = self.memory.write(at as u32, old);
+            }
+        }
+    }
+
+    /// Everything a program can see, for comparing machines in tests.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    pub(crate) fn cycle(&self) -> u64 {
+        self.core.cycle
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.work.ended
+    }
+
+    /// When the PE next does something on its own.
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        if self.core.can_run() {
+            Some(self.core.cycle)
+        } else {
+            self.bus.timer.due().map(|due| due.max(self.core.cycle))
+        }
+    }
+
+    /// Begins a run: counters start at zero, state stays.
+    pub(crate) fn begin_run(&mut self) {
+        self.stats = PeStats::new(self.fixed.place);
+        self.instructions_before = self.core.instructions;
+        self.bus.comms.restart_counts();
+        self.work.expiries_before = self.bus.timer.expiries();
+        self.work.begun = 0;
+        self.work.missed_from = 0;
+        self.work.ended = false;
+    }
+
+    /// The host's start signal at `cycle`.
+    pub(crate) fn start(&mut self, cycle: u64) {
+        self.core.cycle = self.core.cycle.max(cycle);
+        self.core.set_irq_pending(self.fixed.start_line);
+        self.work.fuel_from = self.core.cycle;
+    }
+
+    /// Ends a run and hands over its counters.
+    pub(crate) fn end_run(&mut self) -> PeStats {
+        let mut stats = std::mem::replace(&mut self.stats, PeStats::new(self.fixed.place));
+        let ring = self.bus.comms.counts();
+        stats.instructions = self.core.instructions - self.instructions_before;
+        stats.received = ring.received;
+        stats.dropped = ring.dropped;
+        stats.unreceived = ring.unreceived;
+        stats.ring_high_water = ring.high_water;
+        stats
+    }
+
+    /// Packets sent since the last call, with the tick of each and the number of the first.
+    pub(crate) fn take_sent(&mut self) -> (u64, std::vec::Drain<'_, (Packet, Option<u32>)>) {
+        let first = self.sequence;
+        self.sequence += self.sent.len() as u64;
+        (first, self.sent.drain(..))
+    }
+
+    pub(crate) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// A packet is on its way here.
+    pub(crate) fn expect(&mut self, arrival: crate::mmio::comms::Arrival) {
+        self.bus.comms.expect(arrival);
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.bus.comms.in_flight()
+    }
+
+    /// Lets packets arrive up to `cycle`, which the PE's clock has reached.
+    pub(crate) fn receive_until(&mut self, cycle: u64) {
+        self.bus.comms.advance(cycle);
+        self.store_ring();
+    }
+
+    fn store_ring(&mut self) {
+        for (addr, key) in self.bus.comms.take_stores() {
+            // An enabled ring lies inside SRAM: the controller checks it.
+            let _ = self.memory.write(addr, &key.to_le_bytes());
+        }
+    }
+
+    /// Runs from `time` (if asleep, else from the PE's clock) until the program
+    /// sleeps, the run ends, or arrivals beyond `horizon` would have to be known.
+    pub(crate) fn run(
+        &mut self,
+        time: u64,
+        horizon: u64,
+        session: &mut Session<'_>,
+    ) -> Result<Pause, Diagnostic> {
+        if self.core.is_asleep() {
+            self.core.cycle = self.core.cycle.max(time);
+        }
+        self.bus.comms.set_horizon(horizon);
+        loop {
+            let due = self.bus.timer.due().unwrap_or(u64::MAX);
+            if self.core.cycle >= due {
+                if self.timer_interrupt(due, session)? {
+                    return Ok(Pause::Ended);
+                }
+                continue;
+            }
+            if !self.core.can_run() {
+                return Ok(Pause::Asleep(self.bus.timer.due()));
+            }
+            if self.core.is_asleep() {
+                self.work.fuel_from = self.core.cycle;
+            }
+            let fuel = self.fuel_limit();
+            if self.core.cycle >= fuel {
+                return Err(self.out_of_fuel());
+            }
+            if due == u64::MAX && self.core.cycle >= session.end_time {
+                self.work.ended = true;
+                return Ok(Pause::Ended);
+            }
+            let end = if due == u64::MAX {
+                session.end_time
+            } else {
+                due
+            };
+            let exit = self.execute(end.min(fuel));
+            self.after_run(session)?;
+            match exit {
+                Exit::Wfi | Exit::Wfe => self.end_work(self.core.cycle),
+                Exit::CycleLimit | Exit::Device => {}
+                Exit::Fault(_) if self.bus.comms.is_blocked() => return Ok(Pause::Waiting),
+                Exit::Fault(fault) => return Err(self.faulted(&fault)),
+                Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
+                Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
+            }
+            if self.sent.len() >= crate::mmio::comms::OUTBOX_LIMIT {
+                return Ok(Pause::Waiting);
+            }
+        }
+    }
+
+    fn fuel_limit(&self) -> u64 {
+        let fuel = self.fixed.period.saturating_mul(FUEL_TICKS);
+        self.work.fuel_from.saturating_add(fuel)
+    }
+
+    fn execute(&mut self, limit: u64) -> Exit {
+        let before = self.core.cycle;
+        let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
+        self.stats.busy_cycles += self.core.cycle - before;
+        self.store_ring();
+        exit
+    }
+
+    /// Takes over what the devices noted during the last stretch of execution.
+    fn after_run(&mut self, session: &mut Session<'_>) -> Result<(), Diagnostic> {
+        let tick = self.tick();
+        let sent = self.bus.comms.outbox();
+        self.stats.sent += sent.len() as u64;
+        self.sent.extend(sent.drain(..).map(|p| (p, tick)));
+        if let Some(cycle) = self.bus.take_acknowledged()
+            && self.work.late
+        {
+            self.end_work(cycle);
+            self.begin_work(cycle, session)?;
+        }
+        Ok(())
+    }
+
+    /// The running tick; `None` before the first.
+    fn tick(&self) -> Option<u32> {
+        let ticks = self.bus.timer.expiries() - self.work.expiries_before;
+        u32::try_from(ticks.checked_sub(1)?).ok()
+    }
+
+    /// The timer reaches zero at `due`. True if that ends the run.
+    fn timer_interrupt(&mut self, due: u64, session: &mut Session<'_>) -> Result<bool, Diagnostic> {
+        let tick = self.tick();
+        if let Some(tick) = tick {
+            session.tick_ends(self.index, tick, &self.memory);
+        }
+        let awake = self.core.can_run();
+        if awake {
+            self.miss(tick.unwrap_or(0));
+        }
+        if tick.map_or(0, |t| t + 1) >= session.ticks() {
+            self.work.ended = true;
+            return Ok(true);
+        }
+        self.bus.timer.expire();
+        let line = self.bus.timer.line();
+        self.core.set_irq_level(self.fixed.timer_line, line);
+        if awake {
+            self.work.late = true;
+        } else if self.core.can_run() {
+            self.begin_work(due, session)?;
+        }
+        Ok(false)
+    }
+
+    fn miss(&mut self, tick: u32) {
+        self.stats.missed_deadlines += 1;
+        if self.stats.missed.len() < MISSED_KEPT {
+            self.stats.missed.push(Missed {
+                tick,
+                pc: self.core.pc,
+                symbol: self.fixed.symbols.function(self.core.pc),
+                cycles_used: 0,
+            });
+        }
+    }
+
+    fn begin_work(&mut self, at: u64, session: &mut Session<'_>) -> Result<(), Diagnostic> {
+        session.work_begins(self.index, self.work.begun, &mut self.memory)?;
+        self.work.begun += 1;
+        self.work.since = Some(at);
+        self.work.late = false;
+        self.work.fuel_from = at;
+        Ok(())
+    }
+
+    fn end_work(&mut self, at: u64) {
+        let since = self.work.since.take();
+        let used = at.saturating_sub(since.unwrap_or(self.work.fuel_from));
+        if since.is_some() {
+            self.stats.tick_cycles.push(used);
+        }
+        let from = self.work.missed_from.min(self.stats.missed.len());
+        for missed in &mut self.stats.missed[from..] {
+            missed.cycles_used = used;
+        }
+        self.work.missed_from = self.stats.missed.len();
+    }
+
+    /// After the run: lets a late program finish its work, so that its cycles
+    /// are known and a program that never ends is found in short runs too. What
+    /// it sends no longer counts.
+    pub(crate) fn finish_work(&mut self) -> Result<(), Diagnostic> {
+        self.bus.comms.set_horizon(u64::MAX);
+        while self.core.can_run() {
+            let fuel = self.fuel_limit();
+            if self.core.cycle >= fuel {
+                return Err(self.out_of_fuel());
+            }
+            let exit = self.core.run(&mut self.memory, &mut self.bus, fuel);
+            self.bus.comms.outbox().clear();
+            self.store_ring();
+            if let Some(cycle) = self.bus.take_acknowledged()
+                && self.work.late
+            {
+                // What follows belongs to a tick that was only begun.
+                self.end_work(cycle);
+                return Ok(());
+            }
+            match exit {
+                Exit::Wfi | Exit::Wfe => break,
+                Exit::CycleLimit | Exit::Device => {}
+                Exit::Fault(_) if self.bus.comms.is_blocked() => {
+                    self.bus.comms.set_horizon(u64::MAX);
+                }
+                Exit::Fault(fault) => return Err(self.faulted(&fault)),
+                Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
+                Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
+            }
+        }
+        self.end_work(self.core.cycle);
+        Ok(())
+    }
+
+    fn place_of(&self, pc: u32) -> String {
+        match self.fixed.symbols.function(pc) {
+            Some(symbol) => format!("{pc:#010x} ({symbol})"),
+            None => format!("{pc:#010x}"),
+        }
+    }
+
+    fn faulted(&self, fault: &Fault) -> Diagnostic {
+        let message = format!("the program of {} faulted: {}", self.fixed.name, fault.kind);
+        let mut d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
+            "pc {}, opcode {:04x} {:04x}, cycle {}",
+            self.place_of(fault.pc),
+            fault.opcode[0],
+            fault.opcode[1],
+            fault.cycle
+        ));
+        if let Some(address) = fault.address {
+            let object = self.fixed.symbols.object(address);
+            let object = object.map_or(String::new(), |o| format!(" ({o})"));
+            d = d.note(format!("address {address:#010x}{object}"));
+        }
+        self.in_tick(d)
+            .help("this is a bug in s2c; please report it with the input that shows it")
+    }
+
+    fn stopped(&self, why: &str) -> Diagnostic {
+        let message = format!("the program of {} stopped: {why}", self.fixed.name);
+        let d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
+            "pc {}, cycle {}",
+            self.place_of(self.core.pc),
+            self.core.cycle
+        ));
+        self.in_tick(d)
+    }
+
+    fn out_of_fuel(&self) -> Diagnostic {
+        let message = format!("the program of {} did not finish its work", self.fixed.name);
+        let d = Diagnostic::error(Code::FuelExhausted, &Origin::Compiler, message).note(format!(
+            "it was awake for {FUEL_TICKS} ticks x {} cycles = {} cycles; pc {}, cycle {}",
+            self.fixed.period,
+            FUEL_TICKS.saturating_mul(self.fixed.period),
+            self.place_of(self.core.pc),
+            self.core.cycle
+        ));
+        self.in_tick(d)
+    }
+
+    fn in_tick(&self, d: Diagnostic) -> Diagnostic {
+        match self.tick() {
+            Some(tick) => d.note(format!("in tick {tick}")),
+            None => d.note("before the first tick"),
+        }
+    }
+}

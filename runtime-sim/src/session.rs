@@ -1,0 +1,306 @@
+//! The host's side of one run: fills event windows, empties spike records,
+//! looks at packets and memory.
+
+use crate::cpu::Memory;
+use crate::inputs::{Feeder, SampleRun};
+use crate::report::{Frame, SpikeTap, VTap};
+use ir::Origin;
+use ir::code::Code;
+use ir::diag::Diagnostic;
+use ir::image::{Program, SliceInfo};
+use ir::memory::{control, record};
+
+/// What the host does at one PE.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostPe {
+    pub(crate) feeders: Vec<Feeder>,
+    pub(crate) recorders: Vec<Recorder>,
+}
+
+/// The spike record of one slice.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    pub(crate) population: usize,
+    pub(crate) slice_index: usize,
+    pub(crate) slice: SliceInfo,
+    pub(crate) name: String,
+    pub(crate) addr: u32,
+    pub(crate) bytes: u32,
+}
+
+/// The slice of a tapped population on one PE.
+#[derive(Clone, Copy, Debug)]
+struct VSlice {
+    tap: usize,
+    addr: u32,
+    lo: usize,
+    n: usize,
+}
+
+/// Keys of one slice of a tapped population.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct KeyRange {
+    key: u32,
+    n: u32,
+    tap: usize,
+    lo: u32,
+}
+
+/// One run, seen from the host.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    sample: &'a SampleRun,
+    hosts: &'a mut [HostPe],
+    /// When a PE without a running timer stops.
+    pub(crate) end_time: u64,
+    ranges: Vec<KeyRange>,
+    v_slices: Vec<Vec<VSlice>>,
+    pub(crate) spikes: Vec<SpikeTap>,
+    pub(crate) v: Vec<VTap>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) windows: u64,
+    pub(crate) record_reads: u64,
+}
+
+impl<'a> Session<'a> {
+    /// `index_of` gives the machine's index of the PE of a slice.
+    pub(crate) fn new(
+        sample: &'a SampleRun,
+        program: &Program,
+        hosts: &'a mut [HostPe],
+        end_time: u64,
+        index_of: impl Fn(&SliceInfo) -> Option<usize>,
+    ) -> Result<Self, Diagnostic> {
+        for host in hosts.iter_mut() {
+            host.feeders.iter_mut().for_each(Feeder::restart);
+        }
+        let ticks = sample.ticks as usize;
+        let mut session = Self {
+            sample,
+            ranges: Vec::new(),
+            v_slices: vec![Vec::new(); hosts.len()],
+            hosts,
+            end_time,
+            spikes: Vec::new(),
+            v: Vec::new(),
+            frames: Vec::new(),
+            windows: 0,
+            record_reads: 0,
+        };
+        for (tap, &population) in sample.taps.spikes.iter().enumerate() {
+            for s in program
+                .populations
+                .get(population)
+                .iter()
+                .flat_map(|p| &p.slices)
+            {
+                session.ranges.push(KeyRange {
+                    key: s.key.key(),
+                    n: s.n,
+                    tap,
+                    lo: s.lo,
+                });
+            }
+            session.spikes.push(SpikeTap {
+                population,
+                ticks: vec![Vec::new(); ticks],
+            });
+        }
+        session.ranges.sort_unstable();
+        for (tap, &population) in sample.taps.v.iter().enumerate() {
+            let Some(p) = program.populations.get(population) else {
+                continue;
+            };
+            for s in &p.slices {
+                let place = index_of(s).and_then(|pe| session.v_slices.get_mut(pe));
+                if let (Some(addr), Some(slices)) = (s.v_addr, place) {
+                    slices.push(VSlice {
+                        tap,
+                        addr,
+                        lo: s.lo as usize,
+                        n: s.n as usize,
+                    });
+                }
+            }
+            session.v.push(VTap {
+                population,
+                n_atoms: p.n_atoms,
+                words: zeros(ticks, p.n_atoms, &p.name)?,
+            });
+        }
+        Ok(session)
+    }
+
+    pub(crate) fn ticks(&self) -> u32 {
+        self.sample.ticks
+    }
+
+    /// A PE is about to begin its `work`-th piece of work.
+    pub(crate) fn work_begins(
+        &mut self,
+        pe: usize,
+        work: u32,
+        memory: &mut Memory,
+    ) -> Result<(), Diagnostic> {
+        let Some(host) = self.hosts.get_mut(pe) else {
+            return Ok(());
+        };
+        for feeder in &mut host.feeders {
+            if let Some(window) = feeder.window(self.sample, work)? {
+                let pointer = feeder.slice.control_addr + control::EVENTS_READ;
+                let written = memory
+                    .write(feeder.addr, &window)
+                    .and_then(|()| memory.write(pointer, &feeder.addr.to_le_bytes()));
+                written.ok_or_else(|| Diagnostic::internal("an event region left SRAM"))?;
+                self.windows += 1;
+            }
+        }
+        for recorder in &host.recorders {
+            let used = recorder.used(memory)?;
+            if used + record::frame_bytes(recorder.slice.n) > recorder.bytes {
+                recorder.empty(used, memory, &mut self.frames)?;
+                self.record_reads += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next timer interrupt of a PE is due: `tick` is over there.
+    pub(crate) fn tick_ends(&mut self, pe: usize, tick: u32, memory: &Memory) {
+        for s in self.v_slices.get(pe).into_iter().flatten() {
+            let Some(tap) = self.v.get_mut(s.tap) else {
+                continue;
+            };
+            let from = tick as usize * tap.n_atoms as usize + s.lo;
+            let row = tap.words.get_mut(from..from + s.n);
+            let bytes = memory.read(s.addr, 4 * s.n);
+            if let (Some(row), Some(bytes)) = (row, bytes) {
+                for (word, b) in row.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *word = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                }
+            }
+        }
+    }
+
+    /// A packet was sent in `tick`.
+    pub(crate) fn sent(&mut self, key: u32, tick: u32) {
+        // A population that is tapped twice has its ranges twice, side by side.
+        let end = self.ranges.partition_point(|r| r.key <= key);
+        let Some(last) = end.checked_sub(1).and_then(|i| self.ranges.get(i)) else {
+            return;
+        };
+        let first = self.ranges.partition_point(|r| r.key < last.key);
+        for r in &self.ranges[first..end] {
+            let atom = key - r.key;
+            if atom < r.n
+                && let Some(row) = self.spikes[r.tap].ticks.get_mut(tick as usize)
+            {
+                row.push(r.lo + atom);
+            }
+        }
+    }
+
+    /// After the last tick of every PE; `memories` in machine order.
+    pub(crate) fn finish<'m>(
+        &mut self,
+        memories: impl Iterator<Item = &'m mut Memory>,
+    ) -> Result<(), Diagnostic> {
+        for (host, memory) in self.hosts.iter().zip(memories) {
+            for recorder in &host.recorders {
+                let used = recorder.used(memory)?;
+                recorder.empty(used, memory, &mut self.frames)?;
+                self.record_reads += 1;
+            }
+        }
+        for tap in &mut self.spikes {
+            tap.ticks.iter_mut().for_each(|row| row.sort_unstable());
+        }
+        // Stable: frames of one tick (there is one) keep their order.
+        self.frames.sort_by_key(|f| (f.population, f.slice, f.tick));
+        Ok(())
+    }
+}
+
+fn zeros(ticks: usize, n: u32, name: &str) -> Result<Vec<u32>, Diagnostic> {
+    let mut words = Vec::new();
+    let wanted = ticks.checked_mul(n as usize);
+    match wanted.filter(|&w| words.try_reserve_exact(w).is_ok()) {
+        Some(w) => {
+            words.resize(w, 0);
+            Ok(words)
+        }
+        None => Err(Diagnostic::error(
+            Code::InputData,
+            &Origin::Compiler,
+            format!("the membrane of population '{name}' cannot be recorded"),
+        )
+        .note(format!(
+            "{ticks} ticks x {n} atoms x 4 B do not fit the host's memory"
+        ))),
+    }
+}
+
+impl Recorder {
+    /// Bytes of the region in use.
+    fn used(&self, memory: &Memory) -> Result<u32, Diagnostic> {
+        let pointer = memory.word(self.slice.control_addr + control::RECORD_WRITE);
+        let used = pointer.and_then(|p| p.checked_sub(self.addr));
+        let frame = record::frame_bytes(self.slice.n);
+        used.filter(|&u| u <= self.bytes && u.is_multiple_of(frame))
+            .ok_or_else(|| {
+                Diagnostic::error(
+                    Code::GuestFault,
+                    &Origin::Compiler,
+                    format!(
+                        "the spike record of population '{}' on {} is damaged",
+                        self.name, self.slice.pe
+                    ),
+                )
+                .note(format!(
+                    "write pointer {:#x}, region {:#x} +{:#x}, frames of {frame} B",
+                    pointer.unwrap_or(0),
+                    self.addr,
+                    self.bytes
+                ))
+            })
+    }
+
+    /// Takes every frame out of the region.
+    fn empty(
+        &self,
+        used: u32,
+        memory: &mut Memory,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), Diagnostic> {
+        let frame = record::frame_bytes(self.slice.n);
+        let bytes = memory.read(self.addr, used as usize).unwrap_or(&[]);
+        for bytes in bytes.chunks_exact(frame as usize) {
+            let words: Vec<u32> = bytes
+                .chunks_exact(4)
+                .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            let [identity, tick, bitmap @ ..] = words.as_slice() else {
+                continue;
+            };
+            let set = |i: &u32| {
+                bitmap
+                    .get((i / 32) as usize)
+                    .is_some_and(|w| w >> (i % 32) & 1 != 0)
+            };
+            frames.push(Frame {
+                population: self.population,
+                slice: self.slice_index,
+                tick: *tick,
+                identity: *identity,
+                atoms: (0..self.slice.n)
+                    .filter(set)
+                    .map(|i| self.slice.lo + i)
+                    .collect(),
+            });
+        }
+        let pointer = self.slice.control_addr + control::RECORD_WRITE;
+        memory
+            .write(pointer, &self.addr.to_le_bytes())
+            .ok_or_else(|| Diagnostic::internal("a control region left SRAM"))
+    }
+}
