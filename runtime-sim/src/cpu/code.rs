@@ -5,6 +5,7 @@
 //! interpreter compares it with the current state, and a slot that was never filled
 //! holds a state that can't occur. One comparison thus covers both.
 
+use super::hot::Hot;
 use super::op::Op;
 
 /// An IT state that no program can be in: condition 15.
@@ -13,7 +14,7 @@ const EMPTY: u8 = 0xff;
 /// One decoded instruction with everything the interpreter needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    pub(super) op: Op,
+    pub(super) hot: Hot,
     /// ITSTATE for which this was decoded.
     pub(super) it: u8,
     /// Bytes: 2 or 4.
@@ -24,8 +25,11 @@ pub(super) struct Slot {
     pub(super) feels: u64,
 }
 
+/// Two slots share a cache line.
+const _: () = assert!(size_of::<Slot>() == 32);
+
 const EMPTY_SLOT: Slot = Slot {
-    op: Op::Nop,
+    hot: Hot::Cold(Op::Nop),
     it: EMPTY,
     size: 2,
     cost: 0,

@@ -6,6 +6,7 @@ use super::decode::{Decoded, decode, is_wide};
 use super::fault::{Exit, Fault, FaultKind, Trap};
 use super::flags::Flags;
 use super::float::Fpu;
+use super::hot::Hot;
 use super::memory::{Effects, Memory, Mmio};
 use super::nvic::{Nvic, SCR_SEVONPEND};
 use super::op::{Cond, Op};
@@ -46,9 +47,9 @@ pub struct Core {
     /// ITSTATE.
     pub(super) it: u8,
     /// What the last instruction left for the timing of the next.
-    left: u64,
+    pub(super) left: u64,
     /// Clock value at which the loop must look at interrupts and the limit.
-    stop: u64,
+    pub(super) stop: u64,
     device_stop: bool,
     pub(super) sleep: Sleep,
     pub(super) event: bool,
@@ -63,6 +64,8 @@ pub struct Core {
     pub(super) other_sp: u32,
     /// The FPU is enabled, its context is marked as in use, and no lazy save is due.
     pub(super) fpu_ready: bool,
+    /// Decode without the hot forms; for tests that compare both ways.
+    cold_only: bool,
 }
 
 impl Core {
@@ -93,6 +96,7 @@ impl Core {
             control: 0,
             other_sp: 0,
             fpu_ready: false,
+            cold_only: false,
         }
     }
 
@@ -103,6 +107,7 @@ impl Core {
         let mut fresh = Core::new(self.costs.clone());
         fresh.cycle = self.cycle;
         fresh.instructions = self.instructions;
+        fresh.cold_only = self.cold_only;
         fresh.nvic.level = self.nvic.level;
         fresh.nvic.pending = self.nvic.level;
         *self = fresh;
@@ -203,7 +208,8 @@ impl Core {
         self.cycle += u64::from(effects.wait);
     }
 
-    /// Something changed that may let an exception in: look before the next instruction.
+    /// Something changed that may let an exception in, or code was written: look before
+    /// the next instruction.
     pub(super) fn attend_soon(&mut self) {
         self.stop = 0;
     }
@@ -212,9 +218,6 @@ impl Core {
     /// ends it. A core that sleeps continues only if something can wake it. The last
     /// instruction may carry the clock past `limit`.
     pub fn run<M: Mmio + ?Sized>(&mut self, memory: &mut Memory, mmio: &mut M, limit: u64) -> Exit {
-        if let Some(dirty) = memory.take_dirty() {
-            self.code.invalidate(dirty.start, dirty.end);
-        }
         if self.sleep != Sleep::Awake {
             if !self.can_run() {
                 return self.asleep();
@@ -225,50 +228,17 @@ impl Core {
             self.sleep = Sleep::Awake;
             self.cycle += u64::from(self.costs.wake);
         }
-        self.stop = 0;
-        loop {
-            if self.cycle >= self.stop
-                && let Some(exit) = self.attend(memory, mmio, limit)
-            {
-                return exit;
-            }
-            let pc = self.pc;
-            let slot = match self.code.get(pc, self.it) {
-                Some(slot) => *slot,
-                None => match self.predecode(memory, pc) {
-                    Ok(slot) => slot,
-                    Err(exit) => return exit,
-                },
-            };
-            let cycles = self.costs.after(self.left & slot.feels, slot.cost);
-            self.left = slot.leaves;
-            self.pc = pc.wrapping_add(u32::from(slot.size));
-            if slot.it != 0 && !self.enter_it(&slot) {
-                self.left = 0;
-                self.cycle += u64::from(self.costs.skipped);
-                self.instructions += 1;
-                continue;
-            }
-            if let Err(trap) = self.execute(&slot.op, pc, memory, mmio) {
-                if let Trap::Fault(kind, address) = trap {
-                    self.it = slot.it;
-                    self.pc = pc;
-                    return Exit::Fault(self.fault(kind, pc, address, memory));
-                }
-                self.cycle += cycles;
-                self.instructions += 1;
-                if let Some(exit) = self.leave(trap) {
-                    return exit;
-                }
-                continue;
-            }
-            self.cycle += cycles;
-            self.instructions += 1;
-        }
+        // The decoded code is taken out so that an instruction can be borrowed from it
+        // while it changes the core.
+        let mut code = std::mem::take(&mut self.code);
+        let exit = self.run_code(&mut code, memory, mmio, limit);
+        self.code = code;
+        exit
     }
 
     /// Steps the IT state; false if the instruction is to be skipped.
-    fn enter_it(&mut self, slot: &Slot) -> bool {
+    #[inline(never)]
+    pub(super) fn enter_it(&mut self, slot: &Slot) -> bool {
         let state = slot.it;
         self.it = if state & 7 == 0 {
             0
@@ -276,11 +246,11 @@ impl Core {
             state & 0xe0 | state << 1 & 0x1f
         };
         // BKPT ignores its condition.
-        self.flags.holds(Cond(state >> 4)) || matches!(slot.op, Op::Bkpt { .. })
+        self.flags.holds(Cond(state >> 4)) || matches!(slot.hot, Hot::Cold(Op::Bkpt { .. }))
     }
 
     /// Ends the run for a trap that is no fault; `None` to go on.
-    fn leave(&mut self, trap: Trap) -> Option<Exit> {
+    pub(super) fn leave(&mut self, trap: Trap) -> Option<Exit> {
         self.left = 0;
         match trap {
             Trap::Sleep => {
@@ -304,14 +274,18 @@ impl Core {
         }
     }
 
-    /// Takes a pending exception, or ends the run at the limit.
+    /// Drops changed code, takes a pending exception, or ends the run at the limit.
     #[inline(never)]
-    fn attend<M: Mmio + ?Sized>(
+    pub(super) fn attend<M: Mmio + ?Sized>(
         &mut self,
+        code: &mut Code,
         memory: &mut Memory,
         mmio: &mut M,
         limit: u64,
     ) -> Option<Exit> {
+        if let Some(dirty) = memory.take_dirty() {
+            code.invalidate(dirty.start, dirty.end);
+        }
         if self.device_stop {
             self.device_stop = false;
             return Some(Exit::Device);
@@ -335,7 +309,7 @@ impl Core {
 
     /// Decodes the instruction at `pc` for the current IT state.
     #[inline(never)]
-    fn predecode(&mut self, memory: &mut Memory, pc: u32) -> Result<Slot, Exit> {
+    pub(super) fn predecode(&mut self, memory: &mut Memory, pc: u32) -> Result<Slot, Exit> {
         let fetch = |at| memory.half(at).ok_or((FaultKind::Fetch, Some(at)));
         let decoded = fetch(pc).and_then(|hw1| {
             let wide = is_wide(hw1);
@@ -362,8 +336,13 @@ impl Core {
         };
         let timing = self.costs.timing(&op, !wide);
         let size = if wide { 4 } else { 2 };
+        let hot = if self.cold_only {
+            Hot::Cold(op)
+        } else {
+            Hot::new(op)
+        };
         let slot = Slot {
-            op,
+            hot,
             it: self.it,
             size,
             cost: timing.cost,
@@ -371,7 +350,6 @@ impl Core {
             feels: timing.feels,
         };
         memory.note_code(pc..pc + u32::from(size));
-        self.code.insert(pc, slot);
         Ok(slot)
     }
 
@@ -390,6 +368,13 @@ impl Core {
             opcode: [half(pc), half(pc.wrapping_add(2))],
             cycle: self.cycle,
         }
+    }
+
+    /// Executes every instruction by the complete, slower path. Nothing but the speed
+    /// may change; the tests rely on it to check one path against the other.
+    pub fn set_reference_path(&mut self, on: bool) {
+        self.cold_only = on;
+        self.code.clear();
     }
 
     /// Forgets all decoded instructions. Needed only when a core is combined with

@@ -44,7 +44,8 @@ impl Core {
         (if index == Index::Post { base } else { moved }, moved)
     }
 
-    #[inline(always)]
+    /// Executes `op`, whatever it is.
+    #[inline(never)]
     pub(super) fn execute<M: Mmio + ?Sized>(
         &mut self,
         op: &Op,
@@ -423,6 +424,6 @@ impl Core {
 }
 
 #[inline(always)]
-fn branch_target(pc: u32, offset: i32) -> u32 {
+pub(super) fn branch_target(pc: u32, offset: i32) -> u32 {
     pc.wrapping_add(4).wrapping_add_signed(offset)
 }

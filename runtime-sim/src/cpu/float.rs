@@ -416,6 +416,17 @@ impl Fpu {
         self.fpscr = self.fpscr & 0x0fff_ffff | flags << 28;
     }
 
+    /// A signed 32-bit integer to single precision.
+    #[inline(always)]
+    pub(super) fn signed_to_single(&mut self, a: u32) -> u32 {
+        let value = a as i32;
+        // Up to 24 bits are exact in every mode.
+        if value.unsigned_abs() <= 1 << 24 {
+            return (value as f32).to_bits();
+        }
+        self.integer_to_single(value.into(), 0, self.rounding())
+    }
+
     /// Converts `value * 2^-frac` to single precision.
     pub(super) fn integer_to_single(&mut self, value: i64, frac: u32, mode: Rounding) -> u32 {
         if value == 0 {

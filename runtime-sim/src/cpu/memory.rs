@@ -117,10 +117,7 @@ impl Memory {
         let start = addr as usize;
         let end = start.checked_add(data.len())?;
         self.bytes.get_mut(start..end)?.copy_from_slice(data);
-        let end = end as u32;
-        if addr < self.code.end && end > self.code.start {
-            self.dirty = join(&self.dirty, &(addr..end));
-        }
+        self.note_store(addr, data.len() as u32);
         Some(())
     }
 
@@ -131,7 +128,7 @@ impl Memory {
     }
 
     /// The little-endian word at `addr`, any alignment.
-    #[inline]
+    #[inline(always)]
     pub fn word(&self, addr: u32) -> Option<u32> {
         let a = addr as usize;
         let chunk = self.bytes.get(a..a + 4)?;
@@ -139,7 +136,7 @@ impl Memory {
     }
 
     /// The little-endian halfword at `addr`, any alignment.
-    #[inline]
+    #[inline(always)]
     pub fn half(&self, addr: u32) -> Option<u16> {
         let a = addr as usize;
         let chunk = self.bytes.get(a..a + 2)?;
@@ -147,18 +144,18 @@ impl Memory {
     }
 
     /// The byte at `addr`.
-    #[inline]
+    #[inline(always)]
     pub fn byte(&self, addr: u32) -> Option<u8> {
         self.bytes.get(addr as usize).copied()
     }
 
     /// Stores `N` bytes for the core. True if decoded code may have been hit, so
-    /// that the core must look.
-    #[inline]
+    /// that the core must look before the next instruction.
+    #[inline(always)]
     pub(super) fn store<const N: usize>(&mut self, addr: u32, value: [u8; N]) -> Option<bool> {
         let a = addr as usize;
         self.bytes.get_mut(a..a + N)?.copy_from_slice(&value);
-        Some(self.hits_code(addr, N as u32))
+        Some(self.note_store(addr, N as u32))
     }
 
     /// `count` consecutive words for a block transfer of the core.
@@ -172,13 +169,19 @@ impl Memory {
     #[inline]
     pub(super) fn block_mut(&mut self, addr: u32, count: u32) -> Option<(&mut [u8], bool)> {
         let a = addr as usize;
-        let hit = self.hits_code(addr, 4 * count);
+        let hit = self.note_store(addr, 4 * count);
         Some((self.bytes.get_mut(a..a + 4 * count as usize)?, hit))
     }
 
-    #[inline]
-    fn hits_code(&self, addr: u32, len: u32) -> bool {
-        addr < self.code.end && addr.saturating_add(len) > self.code.start
+    /// Notes a write to decoded code.
+    #[inline(always)]
+    fn note_store(&mut self, addr: u32, len: u32) -> bool {
+        let end = addr.saturating_add(len);
+        let hit = addr < self.code.end && end > self.code.start;
+        if hit {
+            self.dirty = join(&self.dirty, &(addr..end));
+        }
+        hit
     }
 
     /// The core has decoded an instruction here.

@@ -26,6 +26,8 @@ mod exec;
 mod fault;
 mod flags;
 mod float;
+mod hot;
+mod interpreter;
 mod memory;
 mod nvic;
 pub mod op;

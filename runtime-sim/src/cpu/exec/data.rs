@@ -12,7 +12,7 @@ const SYSTEM_SPACE: std::ops::RangeInclusive<u32> = 0xe000_e000..=0xe000_efff;
 impl Core {
     /// Reads and extends one value.
     #[inline(always)]
-    pub(super) fn load<M: Mmio + ?Sized>(
+    pub(in super::super) fn load<M: Mmio + ?Sized>(
         &mut self,
         kind: LoadKind,
         address: u32,
@@ -69,7 +69,7 @@ impl Core {
 
     /// Writes the low part of `value`.
     #[inline(always)]
-    pub(super) fn store<M: Mmio + ?Sized>(
+    pub(in super::super) fn store<M: Mmio + ?Sized>(
         &mut self,
         kind: StoreKind,
         address: u32,
@@ -97,7 +97,7 @@ impl Core {
         match stored {
             Some(false) => Ok(()),
             Some(true) => {
-                self.code.invalidate(address, address + size.bytes());
+                self.attend_soon();
                 Ok(())
             }
             None => self.store_outside(address, size, value, mmio),
@@ -328,7 +328,7 @@ impl Core {
                 rest &= rest.wrapping_sub(1);
             }
             if hit {
-                self.code.invalidate(address, address + 4 * count);
+                self.attend_soon();
             }
         } else {
             let mut at = address;

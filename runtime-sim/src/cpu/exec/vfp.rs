@@ -8,12 +8,12 @@ const SIGN: u32 = 1 << 31;
 
 impl Core {
     #[inline(always)]
-    pub(super) fn get_s(&self, s: SReg) -> u32 {
+    pub(in super::super) fn get_s(&self, s: SReg) -> u32 {
         self.fregs[usize::from(s & 31)]
     }
 
     #[inline(always)]
-    pub(super) fn set_s(&mut self, s: SReg, value: u32) {
+    pub(in super::super) fn set_s(&mut self, s: SReg, value: u32) {
         self.fregs[usize::from(s & 31)] = value;
     }
 
@@ -63,10 +63,7 @@ impl Core {
             V2::Mov => a,
             V2::Abs => a & !SIGN,
             V2::Neg => a ^ SIGN,
-            V2::FromS32 => {
-                let mode = self.fpu.rounding();
-                self.fpu.integer_to_single(i64::from(a as i32), 0, mode)
-            }
+            V2::FromS32 => self.fpu.signed_to_single(a),
             _ => self.convert(f, d, a),
         };
         self.set_s(d, result);
@@ -80,7 +77,7 @@ impl Core {
         match f {
             V2::Mov | V2::Abs | V2::Neg => a,
             V2::Sqrt => self.fpu.sqrt(a),
-            V2::FromS32 => self.fpu.integer_to_single(i64::from(a as i32), 0, mode),
+            V2::FromS32 => self.fpu.signed_to_single(a),
             V2::FromU32 => self.fpu.integer_to_single(i64::from(a), 0, mode),
             V2::ToS32 | V2::ToS32R => {
                 let (min, max) = limits(Fixed::S32);
