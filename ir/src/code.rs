@@ -75,6 +75,8 @@ codes! {
         "The graph is legal and the golden interpreter runs it, but the chip path does not take this construction yet; the message names it.";
     NoUpdate "W0311" "a part of the network can never act"
         "For example a population whose threshold no input can reach, or weights that are all zero.";
+    ShapeLoose "W0312" "shapes differ but hold the same number of values"
+        "The two ends of an edge, or a port and its neighbour, write the same values in different shapes (a dimension of size 1, batch or time in front, a missing Flatten). The values are connected in C order; write equal shapes into the file to be sure.";
     TextSyntax "E0401" "the IR text does not parse"
         "The line is shown with what was expected.";
     TextVersion "E0402" "the IR text has another version"
