@@ -43,6 +43,7 @@ pub mod series;
 pub mod target;
 pub mod tensor;
 pub mod text;
+pub mod verify;
 
 pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};

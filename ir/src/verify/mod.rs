@@ -1,0 +1,154 @@
+//! The verifier: proves what a module claims.
+//!
+//! A pass establishes facts; the verifier believes none of them. What it
+//! proves, by heading (each heading is a file of this folder):
+//!
+//! **Always** (`ranges`, `app`)
+//! - every id names an object that exists; the tick is at least 1 us long
+//! - a claimed fact rests on the facts that it needs (`PREREQUISITES`)
+//! - populations have names of their own, outputs too
+//! - weights have the shape `[post pre]`; parameters hold one value or one for
+//!   each atom; nothing projects onto a spike source
+//!
+//! **SHAPED** (`network`): every node has shapes, they are equal along edges,
+//! and agree with the node's arrays
+//!
+//! **CANONICAL** (`app`): no node of the network is left
+//!
+//! **DISCRETE** (`app`): every neuron is discrete, every number finite
+//!
+//! **BALANCED** (`timing`)
+//! - every population has a latency, 0 for spike sources; every delay is
+//!   between 1 and [`crate::fixed::MAX_DELAY`]
+//! - a spike of step `s` acts in the tick in which its target computes step
+//!   `s`, or `s + 1` over a projection that carries the previous step; targets
+//!   begin with step 0 (not so with `--edge-delay chip`, where delays are
+//!   part of the network's meaning)
+//! - no spike reaches a population before it is active
+//!
+//! **QUANTISED** (`quantised`)
+//! - weights are integers; gain is 1; units are above 0; parameters are finite
+//!   in float32 too
+//! - no sum of one tick leaves its accumulator
+//!
+//! **PARTITIONED** (`slices`)
+//! - vertices of a population cover its atoms once, in order
+//! - a vertex whose spikes someone wants has one net, to exactly the vertices
+//!   of the populations that it projects to
+//! - no vertex needs more memory than a PE has
+//!
+//! **PLACED** (`places`): every vertex has a PE of its own, which exists,
+//! works, and is not reserved
+//!
+//! **KEYED** (`keys`): every net has an aligned block of keys that covers its
+//! slice; blocks do not overlap
+//!
+//! **ROUTED** (`trees`): from the chip of its source, every net's tree enters
+//! each of its chips once and delivers to exactly the PEs of the sinks
+//!
+//! **TABLED, COMPRESSED** (`tables`)
+//! - every key that a net can send, walked through the tables, is delivered to
+//!   exactly the PEs of the sinks, without a loop
+//! - no table is longer than the router's
+//!
+//! **LAID_OUT** (`layouts`)
+//! - regions of a PE are aligned, ascending, disjoint, within its memory
+//! - each line of the budget is exactly the sum of its regions
+//! - there are rows for each incoming projection and source vertex, of the
+//!   right size
+//!
+//! *Not* verified: that time constants, scales and rounding follow from the
+//! user's network and options (the comparison of golden and emulator shows
+//! that), and what is inside the regions (code generation asserts its sizes).
+
+mod app;
+mod findings;
+mod keys;
+mod layouts;
+mod network;
+mod places;
+mod quantised;
+mod ranges;
+mod slices;
+pub mod tables;
+mod timing;
+mod trees;
+
+pub use trees::neighbour;
+
+use crate::diag::{Diagnostics, Result};
+use crate::facts::Fact;
+use crate::module::Module;
+use crate::target::Target;
+use findings::Findings;
+
+/// A module that the verifier has proved; there is no other way to make one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    module: Module,
+}
+
+impl Verified {
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+    /// Gives the module back for further passes, without the proof.
+    pub fn into_module(self) -> Module {
+        self.module
+    }
+}
+
+/// Proves a module, or hands it back with what is wrong.
+pub fn verify(
+    module: Module,
+    target: &Target,
+) -> std::result::Result<Verified, (Box<Module>, Diagnostics)> {
+    match check(&module, target) {
+        Ok(()) => Ok(Verified { module }),
+        Err(diagnostics) => Err((Box::new(module), diagnostics)),
+    }
+}
+
+/// Proves every fact that the module claims.
+pub fn check(module: &Module, target: &Target) -> Result<()> {
+    let mut found = Findings::default();
+    ranges::check(module, &mut found);
+    // The rules index freely, so they only run where ids and claims hold.
+    found.stop_if_any()?;
+    app::check(module, &mut found);
+    found.stop_if_any()?;
+    for fact in module.facts.iter() {
+        match fact {
+            Fact::Shaped => network::check(module, &mut found),
+            Fact::Canonical => app::check_canonical(module, &mut found),
+            Fact::Discrete => app::check_discrete(module, &mut found),
+            Fact::Balanced => timing::check(module, &mut found),
+            Fact::Quantised => quantised::check(module, &mut found),
+            Fact::Partitioned => slices::check(module, target, &mut found),
+            Fact::Placed => places::check(module, target, &mut found),
+            Fact::Keyed => keys::check(module, &mut found),
+            Fact::Routed => trees::check(module, &mut found),
+            Fact::Tabled => tables::check(module, target, &mut found),
+            // What `Tabled` proves is what compression must keep.
+            Fact::Compressed => {}
+            Fact::LaidOut => layouts::check(module, target, &mut found),
+        }
+        // Later facts rest on earlier ones.
+        found.stop_if_any()?;
+    }
+    Ok(())
+}
+
+/// What each fact rests on; the rule of the right side may rely on the left.
+pub const PREREQUISITES: &[(Fact, &[Fact])] = &[
+    (Fact::Discrete, &[Fact::Canonical]),
+    (Fact::Balanced, &[Fact::Canonical]),
+    (Fact::Quantised, &[Fact::Discrete]),
+    (Fact::Partitioned, &[Fact::Canonical]),
+    (Fact::Placed, &[Fact::Partitioned]),
+    (Fact::Keyed, &[Fact::Partitioned]),
+    (Fact::Routed, &[Fact::Placed]),
+    (Fact::Tabled, &[Fact::Keyed, Fact::Routed]),
+    (Fact::Compressed, &[Fact::Tabled]),
+    (Fact::LaidOut, &[Fact::Quantised, Fact::Partitioned]),
+];

@@ -1,0 +1,88 @@
+//! PARTITIONED: slices cover populations, nets join them, budgets fit.
+
+use super::findings::{Findings, population, vertex};
+use crate::id::{Id, PopId, ProjId, VertexId};
+use crate::module::Module;
+use crate::target::Target;
+use std::collections::BTreeMap;
+
+pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
+    let graph = &m.machine_graph;
+    let mut of: BTreeMap<PopId, Vec<VertexId>> = BTreeMap::new();
+    for (id, v) in graph.vertices.iter() {
+        of.entry(v.population).or_default().push(id);
+        let b = v.budget;
+        let lines = [b.text, b.data, b.state, b.rows].map(u64::from);
+        let bytes: u64 = lines.iter().sum();
+        let sram = u64::from(target.memory.sram_bytes);
+        if bytes > sram {
+            let (name, origin) = vertex(m, id);
+            let [text, data, state, rows] = lines;
+            let note = format!("{text} + {data} + {state} + {rows} = {bytes} B, a PE has {sram} B");
+            found.add_with(origin, format!("{name} does not fit into a PE"), note);
+        }
+    }
+    for (id, p) in m.app.populations.iter() {
+        let vertices = of.get(&id).map_or(&[][..], Vec::as_slice);
+        let mut next = 0u64;
+        for v in vertices {
+            let slice = graph.vertices[*v].slice;
+            if u64::from(slice.lo) != next || slice.n == 0 {
+                let (name, origin) = vertex(m, *v);
+                let message = format!("{name} does not continue its population");
+                found.add_with(origin, message, format!("atom {next} should come first"));
+            }
+            next = u64::from(slice.lo) + u64::from(slice.n);
+        }
+        let atoms = p.n_atoms() as u64;
+        if next != atoms {
+            let message = format!("the slices of {} do not cover it", population(p));
+            let note = format!("{next} of {atoms} atoms");
+            found.add_with(&p.origin, message, note);
+        }
+    }
+    check_nets(m, &of, found);
+}
+
+fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findings) {
+    let graph = &m.machine_graph;
+    let mut driven = vec![0u32; graph.vertices.len()];
+    for net in graph.nets.values() {
+        driven[net.source.index()] += 1;
+    }
+    // Projections and the vertices they reach, for each population once.
+    let mut reach: BTreeMap<PopId, (Vec<ProjId>, Vec<VertexId>)> = BTreeMap::new();
+    for id in m.app.populations.ids() {
+        let projections: Vec<ProjId> = m.app.outgoing(id).map(|(p, _)| p).collect();
+        let posts = projections.iter().map(|p| m.app.projections[*p].post);
+        let mut sinks: Vec<VertexId> = posts
+            .flat_map(|post| of.get(&post).into_iter().flatten().copied())
+            .collect();
+        sinks.sort();
+        sinks.dedup();
+        reach.insert(id, (projections, sinks));
+    }
+    for (id, v) in graph.vertices.iter() {
+        let shown = m.app.outputs.iter().any(|o| o.source == v.population);
+        let wanted = shown || !reach[&v.population].0.is_empty();
+        let nets = driven[id.index()];
+        if nets > 1 || (wanted && nets == 0) {
+            let (name, origin) = vertex(m, id);
+            found.add(origin, format!("{name} drives {nets} nets, expected 1"));
+        }
+    }
+    for net in graph.nets.values() {
+        let (name, origin) = vertex(m, net.source);
+        let (projections, sinks) = &reach[&graph.vertices[net.source].population];
+        if net.sinks != *sinks {
+            let message = format!("the net of {name} does not reach its targets");
+            let note = format!("sinks {:?}, expected {sinks:?}", net.sinks);
+            found.add_with(origin, message, note);
+        }
+        if net.projections != *projections {
+            let message = format!("the net of {name} serves other projections");
+            let note = format!("{:?}, expected {projections:?}", net.projections);
+            found.add_with(origin, message, note);
+        }
+    }
+}
