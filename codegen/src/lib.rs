@@ -15,4 +15,10 @@ pub mod frame;
 pub mod kernels;
 pub mod thumb;
 
+mod contents;
+mod image;
+mod link;
+mod program;
 
+pub use image::{VertexCode, compile, listings};
+pub use program::Program;

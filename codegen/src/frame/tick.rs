@@ -19,9 +19,7 @@ pub struct Slots {
 /// On-chip spike recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Start and one-past-last address of the region. Its last frame is never
-    /// committed: when the host does not empty the region, later frames are
-    /// overwritten there instead of anything that is still to be read.
+    /// Start and one-past-last address of the region, which holds at least one frame.
     pub region: (u32, u32),
     pub atoms: u32,
 }
@@ -106,9 +104,15 @@ impl Tick {
         kb.enter(rest);
     }
 
-    /// Writes the frame's header and clears its bits.
+    /// Writes the frame's header and clears its bits. If the host has not
+    /// emptied a full region, the last frame is overwritten.
     fn open_frame(&self, kb: &mut KernelBuilder<'_>, target: &Target, record: Record, tick: Value) {
-        let frame = kb.load_at(self.control + control::RECORD_WRITE);
+        let bytes = record::frame_bytes(record.atoms);
+        let next = kb.load_at(self.control + control::RECORD_WRITE);
+        let last = kb.int(record.region.0 + (record_frames(record) - 1) * bytes);
+        let fits = kb.compare(IntCC::UnsignedLessThanOrEqual, next, last);
+        let frame = kb.select(fits, next, last);
+        kb.store_at(frame, self.control + control::RECORD_WRITE);
         let id = kb.load_at(target.comms.base + target.comms.id);
         let id = kb.and_const(id, 0xff);
         kb.store(id, frame, 0);
@@ -121,15 +125,10 @@ impl Tick {
         });
     }
 
-    /// Commits the frame unless it stands in the last place.
+    /// Moves the write pointer behind the frame.
     fn close_frame(&self, kb: &mut KernelBuilder<'_>, record: Record) {
-        let bytes = record::frame_bytes(record.atoms);
         let frame = kb.load_at(self.control + control::RECORD_WRITE);
-        let next = kb.add_const(frame, bytes);
-        let last = record.region.0 + (record_frames(record) - 1) * bytes;
-        let last = kb.int(last);
-        let fits = kb.compare(IntCC::UnsignedLessThanOrEqual, next, last);
-        let next = kb.select(fits, next, frame);
+        let next = kb.add_const(frame, record::frame_bytes(record.atoms));
         kb.store_at(next, self.control + control::RECORD_WRITE);
     }
 }
