@@ -1,6 +1,8 @@
 //! What the tests of this crate share: tools and data that may be absent.
 #![forbid(unsafe_code)]
 
+pub mod bare;
+
 use std::path::PathBuf;
 use std::process::Command;
 
