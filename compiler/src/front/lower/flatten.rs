@@ -98,7 +98,8 @@ impl<'g> Builder<'g, '_> {
             ports.insert(&node.name, here);
         }
         for edge in &graph.edges {
-            let (Some(from), Some(to)) = (ports.get(edge.from.as_str()), ports.get(edge.to.as_str()))
+            let (Some(from), Some(to)) =
+                (ports.get(edge.from.as_str()), ports.get(edge.to.as_str()))
             else {
                 continue;
             };
@@ -136,7 +137,11 @@ impl<'g> Builder<'g, '_> {
                 kind: "NIRGraph".to_owned(),
             };
             let names: Vec<String> = ports.iter().map(|&p| escape(&self.nodes[p].name)).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let names = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
             let error = Diagnostic::error(
                 Code::GraphUnsupported,
                 &origin,
@@ -146,8 +151,12 @@ impl<'g> Builder<'g, '_> {
                     ports.len()
                 ),
             )
-            .note(format!("NIR edges name no port; the {kind} nodes are: {names}"))
-            .help(format!("give the nested graph exactly one {kind} node, or export without nesting"));
+            .note(format!(
+                "NIR edges name no port; the {kind} nodes are: {names}"
+            ))
+            .help(format!(
+                "give the nested graph exactly one {kind} node, or export without nesting"
+            ));
             if !self.faults.errors.contains(&error) {
                 self.faults.push(error);
             }
@@ -194,7 +203,10 @@ impl<'g> Builder<'g, '_> {
                     Diagnostic::error(
                         Code::GraphUnsupported,
                         &flat.origin,
-                        format!("two nodes are called '{}' once nesting is removed", escape(&flat.name)),
+                        format!(
+                            "two nodes are called '{}' once nesting is removed",
+                            escape(&flat.name)
+                        ),
                     )
                     .note(format!("the other one is {}", other.origin))
                     .help("rename one of them"),

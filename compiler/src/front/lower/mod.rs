@@ -78,7 +78,12 @@ fn stem(file: &str) -> String {
 }
 
 fn check_ports(flat: &flatten::Flat<'_>, faults: &mut Faults) {
-    let count = |kind: &str| flat.nodes.iter().filter(|n| n.node.type_name == kind).count();
+    let count = |kind: &str| {
+        flat.nodes
+            .iter()
+            .filter(|n| n.node.type_name == kind)
+            .count()
+    };
     for (kind, there) in [("Input", count("Input")), ("Output", count("Output"))] {
         if there == 0 {
             faults.push(

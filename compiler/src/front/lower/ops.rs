@@ -13,8 +13,17 @@ const SUPPORTED: &[&str] = &[
 ];
 /// Further node types of NIR, known by name.
 const KNOWN: &[&str] = &[
-    "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "I", "LI", "NIRGraph",
-    "SumPool2d", "Threshold",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "CubaLI",
+    "CubaLIF",
+    "Delay",
+    "I",
+    "LI",
+    "NIRGraph",
+    "SumPool2d",
+    "Threshold",
 ];
 
 /// The operation of a node; `None` after reporting why there is none.

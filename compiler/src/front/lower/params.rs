@@ -29,10 +29,16 @@ impl Params<'_> {
     pub(super) fn required(&mut self, name: &str) -> Option<Tensor> {
         if self.node.dataset(name).is_none() {
             let present: Vec<String> = match &self.node.content {
-                crate::front::nir::NirContent::Primitive(d) => d.keys().map(|k| escape(k)).collect(),
+                crate::front::nir::NirContent::Primitive(d) => {
+                    d.keys().map(|k| escape(k)).collect()
+                }
                 crate::front::nir::NirContent::Graph(_) => Vec::new(),
             };
-            let present = if present.is_empty() { "nothing".to_owned() } else { present.join(", ") };
+            let present = if present.is_empty() {
+                "nothing".to_owned()
+            } else {
+                present.join(", ")
+            };
             self.bad(
                 Code::NirMissing,
                 format!("{} needs '{name}'", escape(&self.node.type_name)),
@@ -89,7 +95,11 @@ impl Params<'_> {
     fn value(&mut self, name: &str, tensor: &Tensor, i: usize, rule: &str) {
         self.bad(
             Code::BadParameter,
-            format!("'{name}' has the impossible value {} at {}", tensor.at(i), index(tensor.shape(), i)),
+            format!(
+                "'{name}' has the impossible value {} at {}",
+                tensor.at(i),
+                index(tensor.shape(), i)
+            ),
             Some(rule.to_owned()),
         );
     }
@@ -99,7 +109,12 @@ impl Params<'_> {
         let tensor = self.required(name)?;
         match (0..tensor.len()).find(|&i| tensor.at(i) <= 0.0) {
             Some(i) => {
-                self.value(name, &tensor, i, "a time constant must be greater than zero");
+                self.value(
+                    name,
+                    &tensor,
+                    i,
+                    "a time constant must be greater than zero",
+                );
                 None
             }
             None => Some(tensor),
@@ -114,7 +129,10 @@ impl Params<'_> {
         if dims.len() < 2 || dims[..lead].iter().any(|&d| d != 1) {
             self.bad(
                 Code::BadParameter,
-                format!("'weight' has the shape {}, a matrix is needed", weight.shape()),
+                format!(
+                    "'weight' has the shape {}, a matrix is needed",
+                    weight.shape()
+                ),
                 Some("expected [outputs inputs]; further leading dimensions must be 1".to_owned()),
             );
             return None;

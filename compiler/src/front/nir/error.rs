@@ -66,7 +66,10 @@ impl Problems {
             StoreError::Damaged(reason) => Diagnostic::error(
                 Code::Hdf5Damaged,
                 &origin,
-                format!("this part of the HDF5 file cannot be read: {}", escape(reason)),
+                format!(
+                    "this part of the HDF5 file cannot be read: {}",
+                    escape(reason)
+                ),
             )
             .help("copy the file again, or export the network again"),
             StoreError::Unsupported { what, help } => Diagnostic::error(
@@ -147,11 +150,15 @@ mod tests {
 
     #[test]
     fn names_sort_as_people_count() {
-        let mut names = ["10", "2", "lif10", "lif2", "input", "1", "01", "lif1.w", "lif1"];
+        let mut names = [
+            "10", "2", "lif10", "lif2", "input", "1", "01", "lif1.w", "lif1",
+        ];
         names.sort_by(|a, b| natural_cmp(a, b));
         assert_eq!(
             names,
-            ["01", "1", "2", "10", "input", "lif1", "lif1.w", "lif2", "lif10"]
+            [
+                "01", "1", "2", "10", "input", "lif1", "lif1.w", "lif2", "lif10"
+            ]
         );
     }
 
@@ -160,10 +167,18 @@ mod tests {
         let mut problems = Problems::new("n.nir");
         for i in 0..40 {
             let origin = problems.file_origin();
-            problems.push(Diagnostic::error(Code::NirEdge, &origin, format!("edge {i}")));
+            problems.push(Diagnostic::error(
+                Code::NirEdge,
+                &origin,
+                format!("edge {i}"),
+            ));
         }
         let errors = problems.finish::<()>(None).unwrap_err().0;
         assert_eq!(errors.len(), MAX_LISTED);
-        assert!(errors.last().is_some_and(|d| d.notes[0].starts_with("15 more")));
+        assert!(
+            errors
+                .last()
+                .is_some_and(|d| d.notes[0].starts_with("15 more"))
+        );
     }
 }

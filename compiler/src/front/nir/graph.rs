@@ -128,10 +128,18 @@ impl NirNode {
                 [.., out, inp] => format!("{inp} -> {out}"),
                 _ => dims(w),
             }),
-            _ => ["weight", "scale", "v_threshold", "tau", "r", "threshold", "delay"]
-                .iter()
-                .find_map(|p| self.dataset(p))
-                .map(dims),
+            _ => [
+                "weight",
+                "scale",
+                "v_threshold",
+                "tau",
+                "r",
+                "threshold",
+                "delay",
+            ]
+            .iter()
+            .find_map(|p| self.dataset(p))
+            .map(dims),
         };
         match detail {
             Some(detail) if !detail.is_empty() => format!("{} {detail}", self.type_name),

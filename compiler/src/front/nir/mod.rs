@@ -19,6 +19,7 @@ pub mod store;
 
 pub use error::natural_cmp;
 pub use graph::{Dataset, NirContent, NirEdge, NirGraph, NirNode, Values};
+pub(crate) use pure::f16_to_f32;
 
 use ir::Diagnostic;
 

@@ -46,7 +46,11 @@ fn read_graph(
     let nodes = match members.remove("nodes") {
         Some(Tree::Group(nodes)) => nodes,
         other => {
-            let what = if other.is_some() { "not a group" } else { "missing" };
+            let what = if other.is_some() {
+                "not a group"
+            } else {
+                "missing"
+            };
             problems.push(
                 Diagnostic::error(
                     Code::NirMissing,
@@ -76,7 +80,11 @@ fn read_graph(
     let edges = match members.remove("edges") {
         Some(Tree::Data(d)) => read_edges(&d, path, problems)?,
         other => {
-            let what = if other.is_some() { "not an array" } else { "missing" };
+            let what = if other.is_some() {
+                "not an array"
+            } else {
+                "missing"
+            };
             problems.push(
                 Diagnostic::error(
                     Code::NirMissing,
@@ -230,7 +238,10 @@ fn check_edges(
             let mut error = Diagnostic::error(
                 Code::NirEdge,
                 &origin,
-                format!("edge {shown} names {}, which is no node", quoted.join(" and ")),
+                format!(
+                    "edge {shown} names {}, which is no node",
+                    quoted.join(" and ")
+                ),
             )
             .note(listing(&names));
             let similar = similar_names(missing[0], &names);

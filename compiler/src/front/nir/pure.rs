@@ -132,7 +132,11 @@ fn check_filters(ids: &[u16]) -> StoreResult<()> {
             6 => return Err(unsupported("scale-offset packing (HDF5 filter 6)".into())),
             32001 => return Err(unsupported("Blosc compression (HDF5 filter 32001)".into())),
             32004 => return Err(unsupported("LZ4 compression (HDF5 filter 32004)".into())),
-            32015 => return Err(unsupported("Zstandard compression (HDF5 filter 32015)".into())),
+            32015 => {
+                return Err(unsupported(
+                    "Zstandard compression (HDF5 filter 32015)".into(),
+                ));
+            }
             other => return Err(unsupported(format!("HDF5 filter {other}"))),
         }
     }
@@ -165,7 +169,10 @@ impl NirStore for PureStore {
     fn claim(&self, dataset: &Dataset) -> StoreResult<Claim> {
         let chunked = self.check_storage(dataset)?;
         let element = match dataset.dtype() {
-            Datatype::FixedPoint { size: 1 | 2 | 4 | 8, .. } => Element::Int,
+            Datatype::FixedPoint {
+                size: 1 | 2 | 4 | 8,
+                ..
+            } => Element::Int,
             Datatype::FloatingPoint { size, .. } => float(*size, dataset),
             Datatype::String { .. } => Element::Text,
             Datatype::VarLen {
@@ -174,7 +181,10 @@ impl NirStore for PureStore {
                 ..
             } if base.is_vlen_string_base() => Element::Text,
             Datatype::Enum { base, .. } => match base.as_ref() {
-                Datatype::FixedPoint { size: 1 | 2 | 4 | 8, .. } => Element::Bool,
+                Datatype::FixedPoint {
+                    size: 1 | 2 | 4 | 8,
+                    ..
+                } => Element::Bool,
                 _ => Element::Other("an enumeration".to_owned()),
             },
             Datatype::FixedPoint { size, .. } => {
@@ -267,7 +277,7 @@ fn float(size: u8, dataset: &Dataset) -> Element {
 }
 
 /// Exact: every half is a single.
-pub(super) fn f16_to_f32(half: u16) -> f32 {
+pub(crate) fn f16_to_f32(half: u16) -> f32 {
     let sign = u32::from(half >> 15) << 31;
     let exponent = u32::from(half >> 10 & 31);
     let fraction = u32::from(half & 0x3ff);
@@ -335,7 +345,10 @@ mod tests {
         assert!(check_filters(&[2, 1, 3]).is_ok());
         assert!(check_filters(&[32000]).is_ok());
         for bad in [&[1u16, 1][..], &[1, 32000], &[4], &[2, 2, 2, 2, 2]] {
-            assert!(matches!(check_filters(bad), Err(StoreError::Unsupported { .. })));
+            assert!(matches!(
+                check_filters(bad),
+                Err(StoreError::Unsupported { .. })
+            ));
         }
     }
 }

@@ -15,17 +15,17 @@ pub(super) fn check(bytes: &[u8], file: &str) -> Result<()> {
     if let Some(end) = end_of_file(bytes) {
         return match end {
             End::Complete => Ok(()),
-            End::Cut(wanted) => Err(Diagnostic::error(
-                Code::Hdf5Damaged,
-                &origin,
-                "the HDF5 file is cut off",
-            )
-            .note(format!(
-                "its superblock promises {wanted}, the file has {} bytes",
-                bytes.len()
-            ))
-            .help("copy or download the file again")
-            .into()),
+            End::Cut(wanted) => {
+                Err(
+                    Diagnostic::error(Code::Hdf5Damaged, &origin, "the HDF5 file is cut off")
+                        .note(format!(
+                            "its superblock promises {wanted}, the file has {} bytes",
+                            bytes.len()
+                        ))
+                        .help("copy or download the file again")
+                        .into(),
+                )
+            }
         };
     }
     let (looks_like, help) = appearance(bytes);
@@ -86,7 +86,10 @@ fn appearance(bytes: &[u8]) -> (String, &'static str) {
     let head = &bytes[..bytes.len().min(4096)];
     let holds = |needle: &[u8]| head.windows(needle.len()).any(|w| w == needle);
     if bytes.is_empty() {
-        return ("the file is empty".to_owned(), "copy or export the file again");
+        return (
+            "the file is empty".to_owned(),
+            "copy or export the file again",
+        );
     }
     if bytes.iter().take(4096).all(|&b| b == 0) {
         return (
@@ -121,13 +124,19 @@ fn appearance(bytes: &[u8]) -> (String, &'static str) {
         );
     }
     if bytes.starts_with(b"\x93NUMPY") {
-        return ("it is a NumPy array (.npy)".to_owned(), "give it with --input");
+        return (
+            "it is a NumPy array (.npy)".to_owned(),
+            "give it with --input",
+        );
     }
     if bytes.starts_with(b"\x1f\x8b") {
         return ("it is gzip-compressed".to_owned(), "unpack it with gunzip");
     }
     if bytes.starts_with(b"s2ir ") {
-        return ("it is IR text of s2c".to_owned(), "name it with the ending .s2ir");
+        return (
+            "it is IR text of s2c".to_owned(),
+            "name it with the ending .s2ir",
+        );
     }
     if let [0x80, 2..=5, ..] = bytes {
         return ("it is a Python pickle".to_owned(), EXPORT);
@@ -148,7 +157,10 @@ fn appearance(bytes: &[u8]) -> (String, &'static str) {
                 "download the raw file instead of the page that shows it",
             )
         } else {
-            (format!("it is text that begins with '{}'", escape(first)), EXPORT)
+            (
+                format!("it is text that begins with '{}'", escape(first)),
+                EXPORT,
+            )
         };
     }
     let hex: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();
@@ -177,7 +189,10 @@ mod tests {
             (b"PK\x03\x04....archive/data.pkl", "torch.save"),
             (b"PK\x03\x04....x.npy", "NumPy arrays"),
             (b"PK\x03\x04....x", "zip archive"),
-            (b"version https://git-lfs.github.com/spec/v1\nsize 77\n", "of 77 bytes"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\nsize 77\n",
+                "of 77 bytes",
+            ),
             (b"\x93NUMPY\x01\x00", "NumPy"),
             (b"\x1f\x8b\x08", "gzip"),
             (b"\x80\x04\x95", "pickle"),

@@ -1,0 +1,163 @@
+//! Shared by the NIR tests: the corpus, and files built in memory.
+#![allow(dead_code)] // every test binary uses a part of it
+
+use compiler::front::lower::lower;
+use compiler::front::nir::{self, NirGraph};
+use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
+use ir::diag::Diagnostics;
+use ir::{Code, Diagnostic, Network};
+use std::path::{Path, PathBuf};
+
+/// The folder of the corpus, or `None` after printing why there is none.
+/// Under `S2C_REQUIRE_ALL=1` its absence is a failure.
+pub fn corpus() -> Option<PathBuf> {
+    let found = std::env::var_os("S2C_CORPUS").map(PathBuf::from);
+    match found {
+        Some(path) if path.is_dir() => Some(path),
+        other => {
+            let reason = match other {
+                Some(path) => format!("S2C_CORPUS is no folder: {}", path.display()),
+                None => "S2C_CORPUS is not set".to_owned(),
+            };
+            let required = std::env::var_os("S2C_REQUIRE_ALL").is_some_and(|v| v == "1");
+            assert!(
+                !required,
+                "{reason}, but S2C_REQUIRE_ALL=1 forbids skipping"
+            );
+            println!("skipped: {reason}");
+            None
+        }
+    }
+}
+
+/// All files below a folder with one of the endings, sorted.
+pub fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|e| endings.iter().any(|x| e == *x))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Reads and lowers.
+pub fn load(bytes: &[u8], file: &str) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
+    let (graph, mut warnings) = nir::read(bytes, file)?;
+    let (network, more) = lower(&graph, file)?;
+    warnings.extend(more);
+    Ok((network, warnings))
+}
+
+/// A `.nir` file under construction.
+pub struct File(Hdf5Builder);
+
+impl File {
+    pub fn new() -> Self {
+        Self(Hdf5Builder::new())
+    }
+    /// `/version` and an empty-typed graph at `/node`.
+    pub fn graph() -> Self {
+        Self::new()
+            .text("version", "1.0.8")
+            .text("node/type", "NIRGraph")
+    }
+    pub fn add(self, dataset: DatasetBuilder) -> Self {
+        Self(self.0.dataset(dataset))
+    }
+    pub fn text(self, path: &str, value: &str) -> Self {
+        self.texts(path, &[], &[value])
+    }
+    pub fn texts(self, path: &str, shape: &[u64], values: &[&str]) -> Self {
+        self.add(DatasetBuilder::vlen_string_data(path, shape.to_vec(), values).unwrap())
+    }
+    pub fn floats(self, path: &str, shape: &[u64], values: &[f32]) -> Self {
+        self.add(DatasetBuilder::typed_data(path, shape.to_vec(), values).unwrap())
+    }
+    pub fn ints(self, path: &str, shape: &[u64], values: &[i64]) -> Self {
+        self.add(DatasetBuilder::typed_data(path, shape.to_vec(), values).unwrap())
+    }
+    pub fn edges(self, pairs: &[(&str, &str)]) -> Self {
+        self.edges_of("node", pairs)
+    }
+    pub fn edges_of(self, graph: &str, pairs: &[(&str, &str)]) -> Self {
+        let flat: Vec<&str> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+        self.texts(&format!("{graph}/edges"), &[pairs.len() as u64, 2], &flat)
+    }
+    pub fn port(self, name: &str, kind: &str, size: i64) -> Self {
+        let at = format!("node/nodes/{name}");
+        self.text(&format!("{at}/type"), kind)
+            .ints(&format!("{at}/shape"), &[1], &[size])
+    }
+    pub fn linear(self, name: &str, out: u64, inp: u64) -> Self {
+        let at = format!("node/nodes/{name}");
+        let weight: Vec<f32> = (0..out * inp).map(|i| i as f32).collect();
+        self.text(&format!("{at}/type"), "Linear").floats(
+            &format!("{at}/weight"),
+            &[out, inp],
+            &weight,
+        )
+    }
+    pub fn lif(self, name: &str, n: u64) -> Self {
+        let at = format!("node/nodes/{name}");
+        let ones = vec![1.0; n as usize];
+        ["tau", "r", "v_leak", "v_threshold"]
+            .iter()
+            .fold(self.text(&format!("{at}/type"), "LIF"), |file, p| {
+                file.floats(&format!("{at}/{p}"), &[n], &ones)
+            })
+    }
+    pub fn bytes(self) -> Vec<u8> {
+        self.0
+            .into_plan()
+            .unwrap()
+            .encode(WriteOptions::default())
+            .unwrap()
+    }
+    pub fn read(self) -> Result<(NirGraph, Vec<Diagnostic>), Diagnostics> {
+        nir::read(&self.bytes(), "net.nir")
+    }
+    pub fn load(self) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
+        load(&self.bytes(), "net.nir")
+    }
+    /// The only error of the file.
+    pub fn error(self) -> Diagnostic {
+        let errors = self.load().unwrap_err().0;
+        assert_eq!(
+            errors.iter().filter(|d| d.is_error()).count(),
+            1,
+            "{errors:?}"
+        );
+        errors.into_iter().find(Diagnostic::is_error).unwrap()
+    }
+    /// The only error, which must have this code and contain these words.
+    pub fn fails(self, code: Code, words: &[&str]) {
+        let error = self.error();
+        let text = error.to_string();
+        assert_eq!(error.code, code, "{text}");
+        for word in words {
+            assert!(text.contains(word), "no '{word}' in: {text}");
+        }
+    }
+}
+
+/// input(3) -> fc(3 -> 2) -> lif(2) -> output(2), without edges.
+pub fn small() -> File {
+    File::graph()
+        .port("input", "Input", 3)
+        .linear("fc", 2, 3)
+        .lif("lif", 2)
+        .port("output", "Output", 2)
+}
+
+pub const CHAIN: &[(&str, &str)] = &[("input", "fc"), ("fc", "lif"), ("lif", "output")];
