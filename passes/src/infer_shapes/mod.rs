@@ -251,10 +251,11 @@ impl<'a> Inference<'a> {
             let found = self.preds[id].iter().find_map(|&p| self.outs[p].clone());
             self.ins[id] = found;
         }
-        if backward && self.ins[id].is_none() {
-            if let Op::Flatten { input_type, .. } = &node.op {
-                self.ins[id] = input_type.clone();
-            }
+        if backward
+            && self.ins[id].is_none()
+            && let Op::Flatten { input_type, .. } = &node.op
+        {
+            self.ins[id] = input_type.clone();
         }
         if self.outs[id].is_none() {
             self.outs[id] = self.ins[id].clone().map(|shape| self.forward(id, shape));
