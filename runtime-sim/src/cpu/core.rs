@@ -191,7 +191,7 @@ impl Core {
 
     /// Takes over interrupt lines; `raise` before `lower`, so both together are a pulse.
     pub(super) fn apply(&mut self, effects: Effects) {
-        let rising = effects.raise & !self.nvic.level;
+        let rising = effects.raise & (!self.nvic.level | effects.lower);
         self.nvic.level |= effects.raise;
         self.nvic.level &= !effects.lower;
         if rising != 0 {

@@ -192,7 +192,7 @@ impl Core {
         self.faultmask = false;
         // The frame is needed before anything is committed.
         let restore = self.leave_handler(value, to_thread, process, memory, mmio);
-        if restore.is_err() {
+        if let Err(Trap::Fault(..)) = restore {
             (self.nvic, self.faultmask, self.ipsr) = before;
         }
         restore

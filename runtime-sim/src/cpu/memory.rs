@@ -34,9 +34,11 @@ impl Size {
 /// What a device access did beside the access itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Interrupt lines that rose (bit n = line n): they become pending.
+    /// Interrupt lines that rose (bit n = line n): they become pending, and again after
+    /// each return from their handler until they fall.
     pub raise: u64,
-    /// Interrupt lines that fell: the level drops, a pending state stays.
+    /// Interrupt lines that fell: the level drops, a pending state stays. A line in both
+    /// sets is a pulse.
     pub lower: u64,
     /// Bus wait states, in core cycles, on top of the instruction's own cost.
     pub wait: u32,
