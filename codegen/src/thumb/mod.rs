@@ -29,10 +29,19 @@ pub mod imm;
 pub mod inst;
 pub mod reg;
 
+mod check;
+mod combine;
+mod emit;
 mod error;
 mod layout;
+mod lower;
+mod midend;
+mod peephole;
 mod print;
+mod regalloc;
 mod reloc;
+mod schedule;
+mod vcode;
 
 pub use asm::{Assembler, Item, Label, RelocKind, SymbolRef};
 pub use encode::{EncodeError, Encoding, encode, encode_in};
@@ -42,7 +51,7 @@ pub use print::text;
 pub use reg::{Cond, Reg, RegList, SReg};
 pub use reloc::{Reloc, RelocError, apply_reloc};
 
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
 use inst::Op2;
 
 /// Choices for one compilation.
@@ -167,8 +176,55 @@ pub fn compile(
     symbols: &[String],
     options: &Options,
 ) -> Result<MachineFunction, BackendError> {
-    let _ = (func, symbols, options);
-    Err(BackendError::new("?", "the lowering is not connected yet"))
+    let name = match &func.name {
+        UserFuncName::User(user) if user.namespace == 0 => symbols
+            .get(user.index as usize)
+            .cloned()
+            .unwrap_or_else(|| func.name.to_string()),
+        UserFuncName::User(_) | UserFuncName::Testcase(_) => {
+            func.name.to_string().trim_start_matches('%').to_string()
+        }
+    };
+    let func = midend::run(&name, func, options.optimize)?;
+    check::run(&name, &func)?;
+    let mut code = lower::run(&name, &func, symbols, options)?;
+    if options.combine {
+        combine::run(&mut code);
+    }
+    if options.schedule {
+        schedule::run(&mut code);
+    }
+    let numbered = regalloc::Numbered::new(&code);
+    let output = regalloc::run(&code, &numbered, options.check_allocation)?;
+    let (items, frame) = emit::run(&code, &numbered, &output)?;
+    let mut function = layout::lay_out(&name, &items)?;
+    function.frame = frame;
+    Ok(function)
+}
+
+/// The symbol behind a CLIF name.
+fn external_name(
+    func: &Function,
+    name: &ExternalName,
+    symbols: &[String],
+) -> Result<String, String> {
+    match name {
+        ExternalName::User(reference) => {
+            let user = &func.params.user_named_funcs()[*reference];
+            if user.namespace != 0 {
+                return Err(format!("{user} is not in namespace 0"));
+            }
+            symbols
+                .get(user.index as usize)
+                .cloned()
+                .ok_or_else(|| format!("there is no symbol number {}", user.index))
+        }
+        ExternalName::TestCase(name) => String::from_utf8(name.raw().to_vec())
+            .map_err(|_| "a symbol name is not UTF-8".to_string()),
+        ExternalName::LibCall(_) | ExternalName::KnownSymbol(_) => {
+            Err(format!("{} is not available here", name.display(None)))
+        }
+    }
 }
 
 /// The shortest instructions that load a constant.

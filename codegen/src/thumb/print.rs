@@ -307,6 +307,10 @@ impl Printer {
                 format!("it{letters}\t{cond}")
             }
             Inst::Adr { rd, offset, .. } => self.adr(rd, offset),
+            Inst::Mrs {
+                rd,
+                sys: SysReg::Apsr,
+            } => format!("{}\t{rd}, CPSR", self.n("mrs", false)),
             Inst::Mrs { rd, sys } => format!("{}\t{rd}, {}", self.n("mrs", false), sys_name(sys)),
             Inst::Msr { sys, rn } => {
                 format!("{}\t{}, {rn}", self.n("msr", false), sys_name(sys))
@@ -465,8 +469,7 @@ impl Printer {
             };
         }
         // objdump writes .w only where a 16-bit form exists.
-        let shifted_or_reg = !matches!(op2, Op2::Imm(_));
-        let plain = op == AluOp::Orn || (op == AluOp::Rsb && shifted_or_reg);
+        let plain = matches!(op, AluOp::Orn | AluOp::Rsb);
         let name = if plain {
             self.n(&name, s)
         } else {
@@ -501,6 +504,7 @@ impl Printer {
         match addr {
             Addr::Offset(rn, 0) if !self.narrow => format!("[{rn}]"),
             Addr::Offset(rn, offset) => format!("[{rn}, #{offset}]"),
+            Addr::Pre(rn, 0) => format!("[{rn}]!"),
             Addr::Pre(rn, offset) => format!("[{rn}, #{offset}]!"),
             Addr::Post(rn, offset) => format!("[{rn}], #{offset}"),
             Addr::Index(rn, rm, 0) => format!("[{rn}, {rm}]"),

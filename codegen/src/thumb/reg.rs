@@ -64,6 +64,10 @@ impl Reg {
 impl fmt::Display for Reg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            // objdump's names for r10 to r12.
+            10 => f.write_str("sl"),
+            11 => f.write_str("fp"),
+            12 => f.write_str("ip"),
             13 => f.write_str("sp"),
             14 => f.write_str("lr"),
             15 => f.write_str("pc"),

@@ -1,0 +1,167 @@
+//! One register per constant: per block, or before the outermost loop.
+
+use super::super::asm::{RelocKind, SymbolRef};
+use super::super::inst::Inst;
+use super::super::vcode::{Bundle, VInst};
+use super::super::{constant as constant_insts, imm};
+use super::Lower;
+use cranelift_codegen::ir::Block;
+use regalloc2::{RegClass, VReg};
+use std::collections::BTreeMap;
+
+/// What a register may be asked to hold.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Constant {
+    Int(u32),
+    Float(u32),
+    /// Address of a symbol; functions get their Thumb bit from the linker.
+    Symbol(String, i32),
+}
+
+#[derive(Debug)]
+struct Made {
+    vreg: VReg,
+    /// Index in the block's reversed code, right before the first use. `None`
+    /// until the block's terminator is lowered.
+    position: Option<usize>,
+    asked: bool,
+}
+
+/// Constants of the function, by the block that makes them.
+#[derive(Debug)]
+pub(super) struct Constants {
+    made: BTreeMap<(Block, Constant), Made>,
+    /// How many more integers and floats may live across loops.
+    budget: (usize, usize),
+}
+
+impl Constants {
+    pub(super) fn new(budget: (usize, usize)) -> Constants {
+        Constants {
+            made: BTreeMap::new(),
+            budget,
+        }
+    }
+
+    /// Called after each instruction of `block`: what it asked for is made right
+    /// before it, what later blocks asked for before the terminator.
+    pub(super) fn place(&mut self, block: Block, position: usize) {
+        for ((at, _), made) in &mut self.made {
+            if *at == block && (made.asked || made.position.is_none()) {
+                made.position = Some(position);
+                made.asked = false;
+            }
+        }
+    }
+
+    /// The constants a block makes, last position first.
+    pub(super) fn of_block(&self, block: Block) -> Vec<(usize, VReg, Constant)> {
+        let mut found: Vec<(usize, VReg, Constant)> = self
+            .made
+            .iter()
+            .filter(|((at, _), _)| *at == block)
+            .map(|((_, constant), made)| (made.position.unwrap_or(0), made.vreg, constant.clone()))
+            .collect();
+        found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.2.cmp(&a.2)));
+        found
+    }
+}
+
+impl Lower<'_> {
+    /// A register that holds a constant at the current instruction.
+    pub(super) fn constant(&mut self, constant: Constant) -> VReg {
+        let Some(current) = self.block else {
+            return self.fresh_int();
+        };
+        let home = self.constant_home(current, &constant);
+        let key = (home, constant);
+        let here = home == current;
+        if let Some(made) = self.constants.made.get_mut(&key) {
+            made.asked |= here;
+            return made.vreg;
+        }
+        let class = match key.1 {
+            Constant::Float(_) => RegClass::Float,
+            Constant::Int(_) | Constant::Symbol(..) => RegClass::Int,
+        };
+        let vreg = self.fresh(class);
+        self.constants.made.insert(
+            key,
+            Made {
+                vreg,
+                position: None,
+                asked: here,
+            },
+        );
+        vreg
+    }
+
+    /// The block that makes a constant for a use in `current`: the one before the
+    /// outermost loop while the budget lasts, else `current` itself.
+    fn constant_home(&mut self, current: Block, constant: &Constant) -> Block {
+        if self.func.layout.is_cold(current) {
+            return current;
+        }
+        let Some(mut inner) = self.loops.innermost_loop(current) else {
+            return current;
+        };
+        while let Some(outer) = self.loops.loop_parent(inner) {
+            inner = outer;
+        }
+        let Some(home) = self.domtree.idom(self.loops.loop_header(inner)) else {
+            return current;
+        };
+        if self.constants.made.contains_key(&(home, constant.clone())) {
+            return home;
+        }
+        let float = matches!(constant, Constant::Float(_));
+        let budget = if float {
+            &mut self.constants.budget.1
+        } else {
+            &mut self.constants.budget.0
+        };
+        if *budget == 0 {
+            return current;
+        }
+        *budget -= 1;
+        home
+    }
+
+    /// The bundle that makes a constant.
+    pub(super) fn make_constant(&mut self, vreg: VReg, constant: &Constant) -> VInst {
+        let mut b = Bundle::new();
+        match constant {
+            Constant::Int(value) => {
+                let rd = b.def_reg(vreg);
+                for inst in constant_insts(rd, *value) {
+                    b.push(inst);
+                }
+            }
+            Constant::Symbol(symbol, addend) => {
+                let rd = b.def_reg(vreg);
+                let reference = |kind| SymbolRef {
+                    kind,
+                    symbol: symbol.clone(),
+                    addend: *addend,
+                };
+                b.push_reloc(Inst::Movw { rd, imm: 0 }, reference(RelocKind::MovwAbs));
+                b.push_reloc(Inst::Movt { rd, imm: 0 }, reference(RelocKind::MovtAbs));
+            }
+            Constant::Float(bits) => {
+                if let Some(imm8) = imm::vfp(*bits) {
+                    let sd = b.def_float(vreg);
+                    b.push(Inst::VMovImm { sd, imm8 });
+                } else {
+                    let temp = self.fresh_int();
+                    let rt = b.temp_reg(temp);
+                    let sn = b.def_float(vreg);
+                    for inst in constant_insts(rt, *bits) {
+                        b.push(inst);
+                    }
+                    b.push(Inst::VMovFromCore { sn, rt });
+                }
+            }
+        }
+        b.finish()
+    }
+}

@@ -1,0 +1,164 @@
+//! Register allocation by regalloc2 (Ion).
+
+use super::vcode::{Role, VCode, VInst, float_reg, int_reg};
+use super::{BackendError, Reg, SReg};
+use regalloc2::checker::Checker;
+use regalloc2::{
+    Algorithm, Block, Function, Inst, InstRange, MachineEnv, Operand, Output, PReg, PRegSet,
+    RegClass, RegallocOptions, VReg,
+};
+
+/// VCode with the flat numbering that regalloc2 reads.
+pub(super) struct Numbered<'a> {
+    code: &'a VCode,
+    insts: Vec<&'a VInst>,
+    ranges: Vec<InstRange>,
+    succs: Vec<Vec<Block>>,
+    preds: Vec<Vec<Block>>,
+}
+
+impl<'a> Numbered<'a> {
+    pub(super) fn new(code: &'a VCode) -> Numbered<'a> {
+        let mut insts = Vec::new();
+        let mut ranges = Vec::new();
+        let mut succs: Vec<Vec<Block>> = Vec::new();
+        let mut preds: Vec<Vec<Block>> = vec![Vec::new(); code.blocks.len()];
+        for (number, block) in code.blocks.iter().enumerate() {
+            let start = insts.len();
+            insts.extend(&block.insts);
+            ranges.push(InstRange::new(Inst::new(start), Inst::new(insts.len())));
+            for succ in &block.succs {
+                preds[succ.block].push(Block::new(number));
+            }
+            succs.push(block.succs.iter().map(|s| Block::new(s.block)).collect());
+        }
+        Numbered {
+            code,
+            insts,
+            ranges,
+            succs,
+            preds,
+        }
+    }
+
+    pub(super) fn inst(&self, inst: Inst) -> &'a VInst {
+        self.insts[inst.index()]
+    }
+}
+
+impl Function for Numbered<'_> {
+    fn num_insts(&self) -> usize {
+        self.insts.len()
+    }
+
+    fn num_blocks(&self) -> usize {
+        self.ranges.len()
+    }
+
+    fn entry_block(&self) -> Block {
+        Block::new(0)
+    }
+
+    fn block_insns(&self, block: Block) -> InstRange {
+        self.ranges[block.index()]
+    }
+
+    fn block_succs(&self, block: Block) -> &[Block] {
+        &self.succs[block.index()]
+    }
+
+    fn block_preds(&self, block: Block) -> &[Block] {
+        &self.preds[block.index()]
+    }
+
+    fn block_params(&self, block: Block) -> &[VReg] {
+        &self.code.blocks[block.index()].params
+    }
+
+    fn is_ret(&self, inst: Inst) -> bool {
+        matches!(self.inst(inst).role, Role::Return | Role::Trap(_))
+    }
+
+    fn is_branch(&self, inst: Inst) -> bool {
+        matches!(
+            self.inst(inst).role,
+            Role::Jump | Role::Branch(_) | Role::BranchZero { .. } | Role::Table
+        )
+    }
+
+    fn branch_blockparams(&self, block: Block, _: Inst, succ: usize) -> &[VReg] {
+        &self.code.blocks[block.index()].succs[succ].args
+    }
+
+    fn inst_operands(&self, inst: Inst) -> &[Operand] {
+        &self.inst(inst).operands
+    }
+
+    fn inst_clobbers(&self, inst: Inst) -> PRegSet {
+        self.inst(inst).clobbers
+    }
+
+    fn num_vregs(&self) -> usize {
+        self.code.num_vregs
+    }
+
+    fn spillslot_size(&self, _: RegClass) -> usize {
+        1
+    }
+}
+
+fn ints(numbers: &[u8]) -> impl Iterator<Item = PReg> + '_ {
+    numbers.iter().filter_map(|&n| Reg::new(n)).map(int_reg)
+}
+
+fn floats(range: std::ops::Range<u8>) -> impl Iterator<Item = PReg> {
+    range.filter_map(SReg::new).map(float_reg)
+}
+
+/// r0 to r3 and s0 to s15 are free to use, r4 to r7 cost a push but encode in 16
+/// bits, the others come last. SP and PC are never allocated.
+fn environment() -> MachineEnv {
+    let preferred = [
+        ints(&[0, 1, 2, 3, 4, 5, 6, 7]).collect(),
+        floats(0..16).collect(),
+        PRegSet::empty(),
+    ];
+    let other = [
+        ints(&[8, 9, 10, 11, 12, 14]).collect(),
+        floats(16..32).collect(),
+        PRegSet::empty(),
+    ];
+    MachineEnv {
+        preferred_regs_by_class: preferred,
+        non_preferred_regs_by_class: other,
+        scratch_by_class: [None, None, None],
+        fixed_stack_slots: Vec::new(),
+    }
+}
+
+/// Allocates; with `check`, also proves the result by symbolic execution.
+pub(super) fn run(
+    code: &VCode,
+    numbered: &Numbered<'_>,
+    check: bool,
+) -> Result<Output, BackendError> {
+    let env = environment();
+    let options = RegallocOptions {
+        verbose_log: false,
+        validate_ssa: check,
+        algorithm: Algorithm::Ion,
+    };
+    let output = regalloc2::run(numbered, &env, &options)
+        .map_err(|e| BackendError::new(&code.name, format!("register allocation failed: {e}")))?;
+    if check {
+        let mut checker = Checker::new(numbered, &env);
+        checker.prepare(&output);
+        checker.run().map_err(|errors| {
+            BackendError::new(
+                &code.name,
+                format!("register allocation is wrong: {errors:?}"),
+            )
+        })?;
+    }
+    Ok(output)
+}
