@@ -4,4 +4,36 @@
 //! devices. Time is counted in core cycles; every cost that is not a published fact of
 //! the chip is a named number that the caller passes in.
 
+//! [`Machine::load`] checks a compiled network and runs its start-up code;
+//! [`Machine::run_sample`] gives it the spikes of one sample and returns what it did;
+//! [`run_batch`] does so for many samples on several host threads. PEs share nothing
+//! but packets, so each runs alone until it has to know which packets have reached it
+//! (`sched`).
+//!
+//! **Determinism:** the same images and samples give the same results, whatever the
+//! number of host threads.
+//!
+//! **Invariant:** no program and no image makes the emulator panic; what is unsound is
+//! a diagnostic of the load, what goes wrong is one of the run.
+
+pub mod batch;
+pub mod bus;
+mod chip;
 pub mod cpu;
+pub mod inputs;
+mod load;
+pub mod machine;
+pub mod mmio;
+pub mod noc;
+mod pe;
+pub mod report;
+pub mod router;
+mod sched;
+mod session;
+pub mod symbols;
+
+pub use batch::run_batch;
+pub use inputs::{SampleRun, Taps};
+pub use machine::Machine;
+pub use pe::FUEL_TICKS;
+pub use report::{BatchResult, RunReport, SampleResult};

@@ -131,6 +131,11 @@ impl Machine {
         }
         self.started = true;
         sched::run(&mut self.pes, &mut self.chips, &mut session, Until::End)?;
+        for pe in &mut self.pes {
+            // What arrived until the end counts, although no program looked.
+            let end = if pe.ended() { pe.cycle() } else { end_time };
+            pe.receive_until(end);
+        }
         if !sample.keep_state {
             for pe in self.pes.iter_mut().filter(|pe| pe.ended()) {
                 pe.finish_work()?;

@@ -71,8 +71,14 @@ fn a_tick_that_no_window_holds_is_an_error_with_the_arithmetic() {
         .expect_err("too many");
     let d = &errors.0[0];
     assert_eq!(d.code, Code::InputWindow);
-    assert!(d.message.contains("'a'") && d.message.contains("tick 1"), "{d}");
-    assert!(d.notes[0].contains("4 events x 4 B + 4 B count = 20 B"), "{d}");
+    assert!(
+        d.message.contains("'a'") && d.message.contains("tick 1"),
+        "{d}"
+    );
+    assert!(
+        d.notes[0].contains("4 events x 4 B + 4 B count = 20 B"),
+        "{d}"
+    );
 }
 
 #[test]
@@ -110,7 +116,10 @@ fn spike_records_are_emptied_before_they_overflow() {
     let ticks: Vec<u32> = result.frames.iter().map(|f| f.tick).collect();
     assert_eq!(ticks, (0..8).collect::<Vec<_>>());
     for f in &result.frames {
-        assert_eq!((f.identity, f.atoms.as_slice()), (1 << 5 | 1 << 2, &[0, 3][..]));
+        assert_eq!(
+            (f.identity, f.atoms.as_slice()),
+            (1 << 5 | 1 << 2, &[0, 3][..])
+        );
     }
     // Full after 3 and 6 ticks, and once more at the end.
     assert_eq!(result.record_reads, 3);
@@ -133,8 +142,14 @@ fn unsound_images_are_refused() {
     let pe = |x, y, p| PeCoord::new(x, y, p).expect("in the byte");
     refused(&edit(&|i| i.target = "other".to_owned()), "target 'other'");
     refused(&edit(&|i| i.time_step_us = 0), "time step");
-    refused(&edit(&|i| i.chips[0].pes[0].pe = pe(4, 3, 0)), "does not exist");
-    refused(&edit(&|i| i.chips[0].pes[1].pe = pe(1, 1, 0)), "two programs");
+    refused(
+        &edit(&|i| i.chips[0].pes[0].pe = pe(4, 3, 0)),
+        "does not exist",
+    );
+    refused(
+        &edit(&|i| i.chips[0].pes[1].pe = pe(1, 1, 0)),
+        "two programs",
+    );
     refused(
         &edit(&|i| i.chips[0].pes[0].segments[7].size = 0x2_0000),
         "local SRAM",
@@ -200,7 +215,10 @@ fn unsound_images_are_refused() {
         }),
         "share key",
     );
-    refused(&edit(&|i| i.program.inputs[0].population = 1), "input 'in0'");
+    refused(
+        &edit(&|i| i.program.inputs[0].population = 1),
+        "input 'in0'",
+    );
 }
 
 #[test]
@@ -218,7 +236,9 @@ fn guests_that_misuse_the_hardware_are_stopped_not_the_host() {
     let config = &mut broken.chips[0].pes[0].segments[3].bytes;
     config[8..12].copy_from_slice(&0x1_fffc_u32.to_le_bytes());
     let mut machine = Machine::load(&broken, &Target::spinnaker2()).expect("sound so far");
-    let run = machine.run_sample(&sample(&[&[1]], 2)).expect("host overwrites the pointer");
+    let run = machine
+        .run_sample(&sample(&[&[1]], 2))
+        .expect("host overwrites the pointer");
     assert_eq!(run.spikes[0].ticks[0], [1]);
     assert!(EVENTS > 0);
 }

@@ -52,7 +52,10 @@ fn a_program_starts_sleeps_and_ticks() {
     let pe = &result.pes[0];
     assert_eq!(pe.tick_cycles.len(), 5);
     // Entry 12, about 40 instructions, exit 10: well below a hundred cycles each.
-    assert!(pe.tick_cycles.iter().all(|c| (40..150).contains(c)), "{pe:?}");
+    assert!(
+        pe.tick_cycles.iter().all(|c| (40..150).contains(c)),
+        "{pe:?}"
+    );
     assert_eq!(pe.missed_deadlines, 0);
     assert_eq!(result.spikes[0].ticks, vec![Vec::<u32>::new(); 5]);
     let v: Vec<u32> = result.v[0].words.chunks(32).map(|row| row[0]).collect();
@@ -132,10 +135,7 @@ fn packets_of_several_senders_arrive_by_time_then_place() {
         sender((3, 3, 0), 0x1040),
         sink,
     ];
-    let mut machine = load(
-        &guests,
-        &[(0x1000, &[3]), (0x1020, &[3]), (0x1040, &[3])],
-    );
+    let mut machine = load(&guests, &[(0x1000, &[3]), (0x1020, &[3]), (0x1040, &[3])]);
     run(&mut machine, &ticks(3));
     let near_first = [0x1040, 0x1020, 0x1000];
     let expected: Vec<(u32, u32)> = (1..3)
@@ -239,12 +239,7 @@ fn a_late_tick_is_a_missed_deadline_with_its_place_and_cost() {
     assert_eq!(pe.tick_cycles.len(), 6);
     assert_eq!(pe.tick_cycles[2], missed.cycles_used);
     assert!(pe.tick_cycles[3] < 200, "{pe:?}");
-    let report = RunReport::new(
-        std::slice::from_ref(&result),
-        &images.program,
-        &target,
-        100,
-    );
+    let report = RunReport::new(std::slice::from_ref(&result), &images.program, &target, 100);
     assert_eq!(report.cycles_per_step.max, missed.cycles_used);
     let warning = &report.warnings()[0];
     assert_eq!(warning.code, Code::MissedDeadline);
