@@ -1,0 +1,373 @@
+//! Scales, units and integer weights of one population in one format.
+//!
+//! With scale `s` (integer steps per unit of weight) and gain `g`, an integer
+//! weight `q = round(s * w)` moves the membrane by `g * w = (g / s) * q`. So
+//! the membrane is counted in units of `|g| / s`, threshold, offset and reset
+//! are divided by it, and no multiplication by the gain remains. A negative
+//! gain turns the sign of the weights.
+//!
+//! All projections into a neuron share its scale, since they share its
+//! accumulator.
+
+use ir::app::{AppGraph, Population};
+use ir::code::Code;
+use ir::diag::Diagnostic;
+use ir::id::{PopId, ProjId};
+use ir::neuron::{DiscreteNeuron, Param, ResetRule};
+use ir::origin::escape;
+use ir::semantics::{Quantisation, Rounding, ScaleMode};
+use ir::tensor::{DType, Data, Tensor};
+
+/// Integer formats of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    Int8,
+    Int16,
+    /// int32 with power-of-two scales: about the precision of float32.
+    Float,
+}
+
+impl Format {
+    pub fn dtype(self) -> DType {
+        match self {
+            Format::Int8 => DType::I8,
+            Format::Int16 => DType::I16,
+            Format::Float => DType::I32,
+        }
+    }
+    /// The largest magnitude; symmetric, so that a sign can always be turned.
+    pub fn max(self) -> i32 {
+        match self {
+            Format::Int8 => i32::from(i8::MAX),
+            Format::Int16 => i32::from(i16::MAX),
+            Format::Float => i32::MAX,
+        }
+    }
+}
+
+/// float32 holds integers of this magnitude exactly.
+const FLOAT_STEPS: f64 = 16_777_216.0;
+
+/// What quantising a population in one format gives.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub format: Format,
+    pub neuron: DiscreteNeuron,
+    pub accumulator: DType,
+    pub weights: Vec<Quantised>,
+}
+
+/// The integer weights of one projection.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    pub projection: ProjId,
+    pub weights: Tensor,
+    /// Weights beyond the integer range, cut to it.
+    pub saturated: usize,
+    /// Largest difference to the float weights, in the file's units.
+    pub max_error: f64,
+}
+
+/// Magnitudes of the weights into one neuron.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    max: f64,
+    sum: f64,
+    count: usize,
+}
+
+/// Quantises the weights into a population and its parameters.
+pub fn candidate(
+    app: &AppGraph,
+    pop: PopId,
+    neuron: &DiscreteNeuron,
+    quantisation: &Quantisation,
+    format: Format,
+) -> Result<Candidate, Diagnostic> {
+    let population = &app.populations[pop];
+    let n = population.n_atoms();
+    let rows = rows(app, pop, n)?;
+    let scales = scales(population, &rows, quantisation, format)?;
+    let gain = |j| neuron.gain.at(j);
+    let units: Vec<f64> = (0..n)
+        .map(|j| {
+            if gain(j) == 0.0 {
+                1.0
+            } else {
+                gain(j).abs() / scales[j]
+            }
+        })
+        .collect();
+    if let Some(j) = (0..n).find(|&j| !(units[j].is_finite() && units[j] > 0.0)) {
+        return Err(bad(
+            population,
+            "its gain and weights are too far apart to scale",
+        )
+        .note(format!(
+            "atom {j}: gain {} / scale {} = {}",
+            gain(j),
+            scales[j],
+            units[j]
+        )));
+    }
+    let neuron = scaled(population, neuron, n, &units)?;
+    // The factor from float to integer weight, with the sign of the gain.
+    let factors: Vec<f64> = (0..n)
+        .map(|j| {
+            if gain(j) == 0.0 {
+                0.0
+            } else {
+                scales[j] * gain(j).signum()
+            }
+        })
+        .collect();
+
+    let mut sums = vec![(0i64, 0i64); n];
+    let mut weights = Vec::new();
+    for (id, p) in app.incoming(pop) {
+        let pre = app.populations[p.pre].n_atoms();
+        let quantised = integers(&p.weights, pre, &factors, quantisation.rounding, format);
+        for (j, row) in quantised.values.chunks(pre.max(1)).enumerate() {
+            for &q in row {
+                let q = i64::from(q);
+                sums[j].0 += q.max(0);
+                sums[j].1 -= q.min(0);
+            }
+        }
+        weights.push(Quantised {
+            projection: id,
+            weights: pack(&p.weights, quantised.values, format)?,
+            saturated: quantised.saturated,
+            max_error: quantised.max_error,
+        });
+    }
+    let largest = sums
+        .iter()
+        .map(|&(up, down)| up.max(down))
+        .max()
+        .unwrap_or(0);
+    if largest > i64::from(i32::MAX) {
+        return Err(Diagnostic::error(
+            Code::DoesNotFit,
+            &population.origin,
+            format!(
+                "the inputs of population '{}' can overflow a 32-bit sum",
+                escape(&population.name)
+            ),
+        )
+        .note(format!("largest sum {largest}, limit {}", i32::MAX))
+        .help("use a smaller --weight-scale, or --weights int16"));
+    }
+    let short = format == Format::Int8 && largest <= i64::from(i16::MAX);
+    Ok(Candidate {
+        format,
+        neuron,
+        accumulator: if short { DType::I16 } else { DType::I32 },
+        weights,
+    })
+}
+
+fn rows(app: &AppGraph, pop: PopId, n: usize) -> Result<Vec<Row>, Diagnostic> {
+    let mut rows = vec![Row::default(); n];
+    for (_, p) in app.incoming(pop) {
+        let pre = app.populations[p.pre].n_atoms();
+        let name = || escape(&p.name);
+        if p.weights.shape().0 != [n, pre] {
+            return Err(Diagnostic::internal(format!(
+                "the weights of '{}' are {}, not [{n} {pre}]",
+                name(),
+                p.weights.shape()
+            )));
+        }
+        for (j, row) in rows.iter_mut().enumerate() {
+            for i in 0..pre {
+                let w = p.weights.at(j * pre + i);
+                if !w.is_finite() {
+                    return Err(Diagnostic::error(
+                        Code::BadParameter,
+                        &p.origin,
+                        format!("a weight of '{}' is not finite", name()),
+                    )
+                    .note(format!("from atom {i} to atom {j}: {w}")));
+                }
+                row.max = row.max.max(w.abs());
+                row.sum += w.abs();
+                row.count += 1;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn scales(
+    population: &Population,
+    rows: &[Row],
+    quantisation: &Quantisation,
+    format: Format,
+) -> Result<Vec<f64>, Diagnostic> {
+    if let Some(x) = quantisation.weight_scale {
+        if !(x.is_finite() && x > 0.0) {
+            return Err(bad(population, "--weight-scale must be a number above 0")
+                .note(format!("given: {x}")));
+        }
+        return Ok(vec![x; rows.len()]);
+    }
+    let whole = rows.iter().fold(Row::default(), |a, b| Row {
+        max: a.max.max(b.max),
+        sum: a.sum.max(b.sum),
+        count: a.count.max(b.count),
+    });
+    let scale = |row: &Row| match quantisation.scale {
+        // A neuron without weights takes the population's scale, so that units
+        // stay comparable.
+        ScaleMode::Neuron if row.max > 0.0 => derive(*row, format),
+        ScaleMode::Neuron | ScaleMode::Population if whole.max > 0.0 => derive(whole, format),
+        ScaleMode::Neuron | ScaleMode::Population => 1.0,
+    };
+    let scales: Vec<f64> = rows.iter().map(scale).collect();
+    match scales.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
+        None => Ok(scales),
+        Some(j) => Err(bad(
+            population,
+            "its weights are too small or too large to scale",
+        )
+        .note(format!(
+            "atom {j}: largest weight {:e}, scale {}",
+            rows[j].max, scales[j]
+        ))
+        .help("rescale the layer in the network; such values are usually a mistake")),
+    }
+}
+
+fn derive(row: Row, format: Format) -> f64 {
+    match format {
+        Format::Int8 | Format::Int16 => f64::from(format.max()) / row.max,
+        Format::Float => {
+            // Rounding may add half a step to each weight.
+            let room = f64::from(i32::MAX) - row.count as f64;
+            let exponent = (FLOAT_STEPS / row.max).min(room / row.sum).log2().floor();
+            let scale = exponent.exp2();
+            // log2 may round up to the next integer; the limits are hard.
+            if row.max * scale > FLOAT_STEPS || row.sum * scale > room {
+                scale / 2.0
+            } else {
+                scale
+            }
+        }
+    }
+}
+
+/// Counts the membrane in units.
+fn scaled(
+    population: &Population,
+    neuron: &DiscreteNeuron,
+    n: usize,
+    units: &[f64],
+) -> Result<DiscreteNeuron, Diagnostic> {
+    let per_unit =
+        |p: &Param| Param::per_atom(units.iter().enumerate().map(|(j, u)| p.at(j) / u).collect());
+    let scaled = DiscreteNeuron {
+        decay: neuron.decay.clone(),
+        gain: Param::uniform(1.0),
+        offset: neuron.offset.as_ref().map(per_unit),
+        threshold: per_unit(&neuron.threshold),
+        reset: match &neuron.reset {
+            ResetRule::To(p) => ResetRule::To(per_unit(p)),
+            ResetRule::Subtract(p) => ResetRule::Subtract(per_unit(p)),
+            ResetRule::Keep => ResetRule::Keep,
+        },
+        unit: Some(Param::per_atom(units.to_vec())),
+        ..*neuron
+    };
+    let reset = match &scaled.reset {
+        ResetRule::To(p) | ResetRule::Subtract(p) => Some(p),
+        ResetRule::Keep => None,
+    };
+    let checked = [
+        ("decay", scaled.decay.as_ref()),
+        ("offset", scaled.offset.as_ref()),
+        ("threshold", Some(&scaled.threshold)),
+        ("reset", reset),
+    ];
+    for (name, param) in checked {
+        let Some(param) = param else { continue };
+        if let Some(j) = (0..n).find(|&j| !(param.at(j) as f32).is_finite()) {
+            return Err(bad(
+                population,
+                &format!("its {name} is beyond float32 once scaled to its weights"),
+            )
+            .note(format!(
+                "atom {j}: {:e} units of {:e}",
+                param.at(j),
+                units[j]
+            )));
+        }
+    }
+    Ok(scaled)
+}
+
+struct Integers {
+    values: Vec<i32>,
+    saturated: usize,
+    max_error: f64,
+}
+
+/// Nearest rounds halves to even, as the chip's own conversions do.
+fn integers(
+    weights: &Tensor,
+    pre: usize,
+    factors: &[f64],
+    rounding: Rounding,
+    format: Format,
+) -> Integers {
+    let limit = f64::from(format.max());
+    let mut out = Integers {
+        values: Vec::with_capacity(weights.len()),
+        saturated: 0,
+        max_error: 0.0,
+    };
+    for (j, &factor) in factors.iter().enumerate() {
+        for i in 0..pre {
+            let w = weights.at(j * pre + i);
+            let exact = w * factor;
+            let rounded = match rounding {
+                Rounding::Nearest => exact.round_ties_even(),
+                Rounding::Truncate => exact.trunc(),
+            };
+            if rounded.abs() > limit {
+                out.saturated += 1;
+            }
+            let q = rounded.clamp(-limit, limit);
+            if factor != 0.0 {
+                out.max_error = out.max_error.max((w - q / factor).abs());
+            }
+            // In range and whole, so the conversion is exact.
+            out.values.push(q as i32);
+        }
+    }
+    out
+}
+
+fn pack(weights: &Tensor, values: Vec<i32>, format: Format) -> Result<Tensor, Diagnostic> {
+    let out_of_range = || Diagnostic::internal("a quantised weight is out of range");
+    let data = match format {
+        Format::Int8 => {
+            let v: Result<Vec<i8>, _> = values.into_iter().map(i8::try_from).collect();
+            Data::I8(v.map_err(|_| out_of_range())?)
+        }
+        Format::Int16 => {
+            let v: Result<Vec<i16>, _> = values.into_iter().map(i16::try_from).collect();
+            Data::I16(v.map_err(|_| out_of_range())?)
+        }
+        Format::Float => Data::I32(values),
+    };
+    Tensor::new(weights.shape().clone(), data).ok_or_else(out_of_range)
+}
+
+fn bad(population: &Population, problem: &str) -> Diagnostic {
+    Diagnostic::error(
+        Code::BadParameter,
+        &population.origin,
+        format!("population '{}': {problem}", escape(&population.name)),
+    )
+}

@@ -1,0 +1,193 @@
+use super::*;
+use crate::balance_delays::balance;
+use crate::testing::sized_app;
+use ir::id::Id;
+use ir::neuron::{Param, ResetRule};
+use ir::semantics::{Profile, Rounding, ScaleMode};
+use ir::tensor::{Data, Shape, Tensor};
+
+fn graph(inputs: usize, weights: &[f64]) -> AppGraph {
+    let n = weights.len() / inputs;
+    let mut app = sized_app(&[("in", inputs), ("hid", n)], &["in>hid"]);
+    let id = ProjId::from_index(0);
+    let data = Data::F64(weights.to_vec());
+    app.projections[id].weights = Tensor::new(Shape::of(&[n, inputs]), data).expect("n x inputs");
+    app.projections[id].delay = Some(balance(&app).expect("feasible").delays[id]);
+    app
+}
+
+fn set(app: &mut AppGraph, change: impl FnOnce(&mut DiscreteNeuron)) {
+    if let Model::Neuron(Neuron::Discrete(n)) = &mut app.populations[hid()].model {
+        change(n);
+    }
+}
+
+fn hid() -> PopId {
+    PopId::from_index(1)
+}
+
+fn mode(weights: WeightMode) -> Quantisation {
+    Quantisation {
+        weights,
+        ..Profile::Nir.quantisation()
+    }
+}
+
+fn run(app: &mut AppGraph, q: &Quantisation) -> Result<(Report, Vec<Diagnostic>)> {
+    let costs = Costs {
+        target: &Target::spinnaker2(),
+        time_step_us: 1000,
+        options: &MappingOptions::default(),
+    };
+    quantise(app, q, &costs)
+}
+
+fn integers(app: &AppGraph) -> Vec<i32> {
+    let w = &app.projections[ProjId::from_index(0)].weights;
+    (0..w.len()).filter_map(|i| w.int_at(i)).collect()
+}
+
+fn neuron(app: &AppGraph) -> DiscreteNeuron {
+    discrete(app, hid()).expect("discrete").clone()
+}
+
+#[test]
+fn the_published_chip_neuron() {
+    // hardware.md 6.2: tau 2.5 ms, dt 0.1 ms, threshold 0.1, scale 102.02
+    let mut app = graph(1, &[1.0]);
+    set(&mut app, |n| {
+        n.decay = Some(Param::uniform(1.0 - 1e-4 / 2.5e-3));
+        n.gain = Param::uniform(1e-4 / 2.5e-3);
+        n.threshold = Param::uniform(0.1);
+    });
+    let q = Quantisation {
+        weight_scale: Some(102.02),
+        ..Profile::PySpinnaker2.quantisation()
+    };
+    run(&mut app, &q).expect("in range");
+    assert_eq!(integers(&app), [102]);
+    let n = neuron(&app);
+    assert!((n.threshold.at(0) - 255.05).abs() < 1e-9);
+    assert!((n.decay.expect("leaky").at(0) - 0.96).abs() < 1e-15);
+    assert_eq!(n.gain.as_uniform(), Some(1.0));
+    assert_eq!(app.populations[hid()].accumulator, Some(DType::I16));
+}
+
+#[test]
+fn each_neuron_has_its_own_scale() {
+    let mut app = graph(2, &[1.0, -0.5, 10.0, 2.0]);
+    let (report, warnings) = run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert!(warnings.is_empty());
+    // 63.5 is halfway and goes to the even neighbour
+    assert_eq!(integers(&app), [127, -64, 127, 25]);
+    let unit = neuron(&app).unit.expect("quantised");
+    assert_eq!((unit.at(0), unit.at(1)), (1.0 / 127.0, 1.0 / 12.7));
+    assert!((report.max_errors[0].1 - (2.0 - 25.0 / 12.7f64).abs()).abs() < 1e-12);
+}
+
+#[test]
+fn a_population_can_share_one_scale() {
+    let mut app = graph(2, &[1.0, -0.5, 10.0, 2.0]);
+    let q = Quantisation {
+        scale: ScaleMode::Population,
+        rounding: Rounding::Truncate,
+        ..mode(WeightMode::Int8)
+    };
+    run(&mut app, &q).expect("plain");
+    assert_eq!(integers(&app), [12, -6, 127, 25]);
+    assert!(neuron(&app).threshold.as_uniform().is_some());
+}
+
+#[test]
+fn a_negative_gain_turns_the_weights_and_a_zero_gain_silences_them() {
+    let mut app = graph(1, &[1.0, 1.0]);
+    set(&mut app, |n| n.gain = Param::per_atom(vec![-0.5, 0.0]));
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(integers(&app), [-127, 0]);
+    let n = neuron(&app);
+    let unit = n.unit.expect("quantised");
+    assert_eq!((unit.at(0), unit.at(1)), (0.5 / 127.0, 1.0));
+    assert_eq!(n.threshold.at(1), 1.0);
+}
+
+#[test]
+fn a_neuron_without_weights_stays_finite() {
+    let mut app = graph(1, &[0.0, 0.5]);
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(integers(&app), [0, 127]);
+    assert!(neuron(&app).unit.expect("quantised").as_uniform().is_some());
+    let mut silent = graph(1, &[0.0]);
+    run(&mut silent, &mode(WeightMode::Float)).expect("plain");
+    assert_eq!(neuron(&silent).threshold.at(0), 1.0);
+}
+
+#[test]
+fn reset_and_offset_are_counted_in_units() {
+    let mut app = graph(1, &[127.0]);
+    set(&mut app, |n| {
+        n.gain = Param::uniform(0.5);
+        n.offset = Some(Param::uniform(3.0));
+        n.reset = ResetRule::Subtract(Param::uniform(1.0));
+    });
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    let n = neuron(&app);
+    assert_eq!(n.offset, Some(Param::uniform(6.0)));
+    assert_eq!(n.reset, ResetRule::Subtract(Param::uniform(2.0)));
+}
+
+#[test]
+fn float_keeps_small_integers_exact_and_sums_below_two_to_31() {
+    let mut app = graph(2, &[1.0, -0.75]);
+    run(&mut app, &mode(WeightMode::Float)).expect("plain");
+    assert_eq!(integers(&app), [1 << 24, -3 << 22]);
+    let mut wide = graph(1000, &[1.0; 1000]);
+    run(&mut wide, &mode(WeightMode::Float)).expect("plain");
+    // 1000 * 2^21 = 2097152000 < 2^31 - 1000 < 1000 * 2^22
+    assert_eq!(integers(&wide)[0], 1 << 21);
+}
+
+#[test]
+fn int8_sums_beyond_16_bits_take_wide_accumulators() {
+    // 258 * 127 = 32766, 259 * 127 = 32893
+    let mut fits = graph(258, &[1.0; 258]);
+    run(&mut fits, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(fits.populations[hid()].accumulator, Some(DType::I16));
+    let mut wide = graph(259, &[1.0; 259]);
+    run(&mut wide, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(wide.populations[hid()].accumulator, Some(DType::I32));
+}
+
+#[test]
+fn auto_takes_int16_where_it_is_free() {
+    let mut small = graph(4, &[0.1; 40]);
+    let (report, _) = run(&mut small, &mode(WeightMode::Auto)).expect("plain");
+    assert_eq!(report.populations, [(hid(), Format::Int16, DType::I32)]);
+    // 784 rows of 100 int16 weights would take too long for one tick
+    let weights: Vec<f64> = (0..78_400).map(|i| f64::from(i % 7) - 3.0).collect();
+    let mut large = graph(784, &weights);
+    let (report, _) = run(&mut large, &mode(WeightMode::Auto)).expect("plain");
+    assert_eq!(report.populations[0].1, Format::Int8);
+}
+
+#[test]
+fn a_fixed_scale_saturates_with_a_count() {
+    let mut app = graph(3, &[1.0, 2.0, -3.0]);
+    let q = Quantisation {
+        weight_scale: Some(100.0),
+        ..mode(WeightMode::Int8)
+    };
+    let (_, warnings) = run(&mut app, &q).expect("saturates");
+    assert_eq!(integers(&app), [100, 127, -127]);
+    assert_eq!(warnings[0].code, Code::QuantiseSaturated);
+    assert!(warnings[0].message.starts_with("2 of 3 weights"));
+}
+
+#[test]
+fn values_that_no_scale_can_hold_are_refused() {
+    for (weight, threshold) in [(5e-324, 1.0), (1e-300, 1.0), (f64::NAN, 1.0)] {
+        let mut app = graph(1, &[weight]);
+        set(&mut app, |n| n.threshold = Param::uniform(threshold));
+        let error = run(&mut app, &mode(WeightMode::Int8)).expect_err("no scale");
+        assert_eq!(error.0[0].code, Code::BadParameter, "{weight}");
+    }
+}
