@@ -192,9 +192,9 @@ fn dense_row_block() {
         0xf8d8, 0x800c, // ldr r8, [r8, #12]      1
     ];
     for (j, w) in [9_u16, 10, 11, 8].into_iter().enumerate() {
-        let j = j as u16;
-        code.extend([0xfa20 | 2 * j, 0xf080 | (2 * j) << 8 | w]); // sxtab16      1
-        code.extend([0xfa20 | (2 * j + 1), 0xf090 | (2 * j + 1) << 8 | w]); // ror #8  1
+        let j = 2 * j as u16;
+        code.extend([0xfa20 | j, 0xf080 | j << 8 | w]); // sxtab16      1
+        code.extend([0xfa20 | (j + 1), 0xf090 | (j + 1) << 8 | w]); // ror #8  1
     }
     let cycles = cycles_from(&code, |core| core.regs[12] = 0x8000);
     assert_eq!(cycles, 7 + 8);

@@ -144,6 +144,8 @@ pub(crate) struct Instance {
     relative_to_scratch: Vec<(u8, u32)>,
     /// Registers whose value is relative to the first byte of `code`.
     relative_to_code: Vec<(u8, u32)>,
+    /// Scratch word that holds an address relative to the first byte of `code`.
+    code_address: Option<(usize, u32)>,
 }
 
 fn operand(rng: &mut Rng) -> u32 {
@@ -198,6 +200,7 @@ impl Instance {
             scratch,
             relative_to_scratch: Vec::new(),
             relative_to_code: Vec::new(),
+            code_address: None,
         }
     }
 
@@ -332,21 +335,17 @@ fn prepare(rng: &mut Rng, instance: &mut Instance, op: &Op) -> Option<()> {
         }
         | Op::StoreDual {
             index, rn, offset, ..
-        } => {
-            if rn != 15 {
-                let back = if index == Index::Post { 0 } else { offset };
-                let at = MIDDLE.wrapping_sub(i32::from(back) as u32);
-                instance.point_to_scratch(base(rn), at);
-            }
+        } if rn != 15 => {
+            let back = if index == Index::Post { 0 } else { offset };
+            let at = MIDDLE.wrapping_sub(i32::from(back) as u32);
+            instance.point_to_scratch(base(rn), at);
         }
         Op::LoadMany { down, rn, .. } | Op::StoreMany { down, rn, .. } => {
             instance.point_to_scratch(base(rn), if down { MIDDLE } else { 16 });
         }
-        Op::VLoad { rn, offset, .. } | Op::VStore { rn, offset, .. } => {
-            if rn != 15 {
-                let at = MIDDLE.wrapping_sub(i32::from(offset) as u32);
-                instance.point_to_scratch(base(rn), at);
-            }
+        Op::VLoad { rn, offset, .. } | Op::VStore { rn, offset, .. } if rn != 15 => {
+            let at = MIDDLE.wrapping_sub(i32::from(offset) as u32);
+            instance.point_to_scratch(base(rn), at);
         }
         Op::VLoadMany { down, rn, .. } | Op::VStoreMany { down, rn, .. } => {
             instance.point_to_scratch(base(rn), if down { MIDDLE } else { 16 });
@@ -362,7 +361,7 @@ fn special(rng: &mut Rng) -> Instance {
     let adds = |r: u16, imm: u16| 0x3000 | r << 8 | imm;
     let after = [adds(0, 1), adds(1, 2), adds(2, 3), adds(3, 4)];
     // Every form jumps over the first of four additions, or not.
-    let form = rng.below(13);
+    let form = rng.below(16);
     let mut relative = Vec::new();
     let mut table = None;
     let (name, head): (&str, Vec<u16>) = match form {
@@ -393,10 +392,10 @@ fn special(rng: &mut Rng) -> Instance {
             table = Some((rn as u8, rm as u8, rng.below(4)));
             ("tbh", vec![0xe8d0 | rn, 0xf010 | rm])
         }
-        _ => {
-            // LDR PC, [r4]: the target lies in the scratch and is filled in below.
-            ("add pc", vec![0x4487 | 6 << 3 & 0x78])
-        }
+        12 => ("add pc", vec![0x4487]),
+        13 => ("ldr pc", vec![0xf8d4, 0xf000]),
+        14 => ("ldm pc", vec![0xe8b4, 0x8003]),
+        _ => ("pop pc", vec![mov(13, 4), 0xbd04]),
     };
     let mut code = head;
     code.extend(after);
@@ -416,10 +415,19 @@ fn special(rng: &mut Rng) -> Instance {
             *word = *word & !(wide << lane) | byte << lane;
         }
     }
-    if name == "add pc" {
+    if form == 12 {
         // ADD PC, R0: PC reads as the instruction plus 4.
-        instance.code[0] = 0x4487;
         instance.set(0, rng.below(3) * 2);
+    }
+    // The target of a loaded PC lies behind one of the additions.
+    if let Some((word, head)) = match form {
+        13 => Some((0, 4)),
+        14 => Some((2, 4)),
+        15 => Some((1, 4)),
+        _ => None,
+    } {
+        instance.point_to_scratch(4, 0);
+        instance.code_address = Some((word, head + 2 * rng.below(3) + 1));
     }
     instance
 }
@@ -599,6 +607,9 @@ impl Batch {
             }
             put(inputs + (i * 4 * IN_WORDS) as u32, &input);
             put(scratch, &instance.scratch);
+            if let Some((word, offset)) = instance.code_address {
+                put(scratch + 4 * word as u32, &[starts[i] + offset]);
+            }
         }
         for (i, half) in asm.code.iter().enumerate() {
             let at = CODE as usize + 2 * i;
