@@ -67,7 +67,7 @@ fn files_of_the_corpus_survive_mutation() {
     let Some(root) = corpus() else { return };
     for path in [
         "nir/paper/lif_norse.nir",
-        "nir/paper/braille_noDelay_bias_zero_subgraph.nir",
+        "nets/snntorch_mlp_784_256_10/net_scalar.nir",
         "nir/generated/v1.0.8/lzf.nir",
         "nir/generated/v1.0.8/big_gzip.nir",
         "nets/hand_nested_rnn/net.nir",

@@ -3,7 +3,7 @@
 
 use compiler::front::lower::lower;
 use compiler::front::nir::{self, NirGraph};
-use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
+use hdf5_writer::{ByteOrder, DatasetBuilder, Hdf5Builder, WriteOptions};
 use ir::diag::Diagnostics;
 use ir::{Code, Diagnostic, Network};
 use std::path::{Path, PathBuf};
@@ -60,20 +60,25 @@ pub fn load(bytes: &[u8], file: &str) -> Result<(Network, Vec<Diagnostic>), Diag
 }
 
 /// A `.nir` file under construction.
-pub struct File(Hdf5Builder);
+pub struct File(Hdf5Builder, ByteOrder);
 
 impl File {
     pub fn new() -> Self {
-        Self(Hdf5Builder::new())
+        Self::ordered(ByteOrder::LittleEndian)
+    }
+    /// With all numbers in this byte order.
+    pub fn ordered(order: ByteOrder) -> Self {
+        Self(Hdf5Builder::new(), order)
     }
     /// `/version` and an empty-typed graph at `/node`.
     pub fn graph() -> Self {
-        Self::new()
-            .text("version", "1.0.8")
-            .text("node/type", "NIRGraph")
+        Self::new().head()
+    }
+    pub fn head(self) -> Self {
+        self.text("version", "1.0.8").text("node/type", "NIRGraph")
     }
     pub fn add(self, dataset: DatasetBuilder) -> Self {
-        Self(self.0.dataset(dataset))
+        Self(self.0.dataset(dataset), self.1)
     }
     pub fn text(self, path: &str, value: &str) -> Self {
         self.texts(path, &[], &[value])
@@ -82,10 +87,14 @@ impl File {
         self.add(DatasetBuilder::vlen_string_data(path, shape.to_vec(), values).unwrap())
     }
     pub fn floats(self, path: &str, shape: &[u64], values: &[f32]) -> Self {
-        self.add(DatasetBuilder::typed_data(path, shape.to_vec(), values).unwrap())
+        let order = self.1;
+        let dataset = DatasetBuilder::typed_with_order::<f32>(path, shape.to_vec(), order);
+        self.add(dataset.data(values).unwrap())
     }
     pub fn ints(self, path: &str, shape: &[u64], values: &[i64]) -> Self {
-        self.add(DatasetBuilder::typed_data(path, shape.to_vec(), values).unwrap())
+        let order = self.1;
+        let dataset = DatasetBuilder::typed_with_order::<i64>(path, shape.to_vec(), order);
+        self.add(dataset.data(values).unwrap())
     }
     pub fn edges(self, pairs: &[(&str, &str)]) -> Self {
         self.edges_of("node", pairs)
@@ -121,7 +130,10 @@ impl File {
         self.0
             .into_plan()
             .unwrap()
-            .encode(WriteOptions::default())
+            .encode(WriteOptions {
+                byte_order: self.1,
+                ..WriteOptions::default()
+            })
             .unwrap()
     }
     pub fn read(self) -> Result<(NirGraph, Vec<Diagnostic>), Diagnostics> {

@@ -316,3 +316,104 @@ pub(super) fn not_nir(tree: &Tree, problems: &Problems) -> Diagnostic {
     .note(holds)
     .help("export the network with nir.write")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store of one group that holds itself (if `cyclic`) and one dataset.
+    struct Fake {
+        claim: Claim,
+        values: Values,
+        cyclic: bool,
+        same: bool,
+    }
+
+    impl NirStore for Fake {
+        type Group = u64;
+        type Dataset = ();
+        fn root(&self) -> StoreResult<u64> {
+            Ok(0)
+        }
+        fn identity(&self, group: &u64) -> Option<u64> {
+            Some(if self.same { 0 } else { *group })
+        }
+        fn members(&self, _: &u64) -> StoreResult<Members> {
+            let groups = if self.cyclic { vec!["a", "b"] } else { vec![] };
+            Ok(Members {
+                groups: groups.into_iter().map(str::to_owned).collect(),
+                datasets: vec!["w".to_owned()],
+            })
+        }
+        fn group(&self, parent: &u64, _: &str) -> StoreResult<u64> {
+            Ok(parent + 1)
+        }
+        fn dataset(&self, _: &u64, _: &str) -> StoreResult<()> {
+            Ok(())
+        }
+        fn claim(&self, (): &()) -> StoreResult<Claim> {
+            Ok(self.claim.clone())
+        }
+        fn read(&self, (): &(), claim: &Claim) -> StoreResult<Values> {
+            assert!(
+                claim.shape.iter().product::<u64>() < 1 << 20,
+                "a refused claim was read"
+            );
+            Ok(self.values.clone())
+        }
+    }
+
+    fn fake(shape: &[u64], chunked: bool) -> Fake {
+        Fake {
+            claim: Claim {
+                shape: shape.to_vec(),
+                element: Element::F32,
+                element_bytes: 4,
+                chunked,
+            },
+            values: Values::F32(vec![0.0; 3]),
+            cyclic: false,
+            same: false,
+        }
+    }
+
+    fn outcome(store: &Fake) -> String {
+        let mut problems = Problems::new("n.nir");
+        let tree = load(store, 1_000, &mut problems);
+        match problems.finish(tree) {
+            Ok(_) => "loaded".to_owned(),
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn claims_are_checked_before_reading() {
+        assert_eq!(outcome(&fake(&[3], false)), "loaded");
+        for (shape, chunked, words) in [
+            (
+                &[1 << 40, 1 << 40][..],
+                true,
+                "more elements than can be counted",
+            ),
+            (&[1 << 14, 1 << 14], true, "the limit for one dataset"),
+            (&[1 << 20], false, "cannot come from a file of 1000 bytes"),
+            (&[1 << 22], true, "cannot come from a file of 1000 bytes"),
+            (&[4], false, "needs 4 elements, 3 were found"),
+        ] {
+            let text = outcome(&fake(shape, chunked));
+            assert!(text.contains(words), "{shape:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn group_cycles_end() {
+        let cyclic = |same| Fake {
+            cyclic: true,
+            same,
+            ..fake(&[3], false)
+        };
+        assert!(outcome(&cyclic(true)).contains("the group contains itself"));
+        // Without identities the depth limit or the object budget ends the walk.
+        assert!(outcome(&cyclic(false)).contains("E0103"));
+    }
+}
