@@ -183,8 +183,11 @@ impl<'a> Cursor<'a> {
         choose: impl Fn(&str) -> Option<T>,
     ) -> Parsed<T> {
         let before = self.clone();
-        let chosen = choose(self.word(what)?);
-        chosen.ok_or_else(|| before.fail(format!("expected {what}")))
+        let word = self.word(what)?;
+        choose(word).ok_or_else(|| {
+            *self = before;
+            self.fail(format!("expected {what}"))
+        })
     }
 
     pub(super) fn number<T: FromStr>(&mut self, what: &str) -> Parsed<T> {

@@ -68,7 +68,7 @@ pub(super) fn check_discrete(m: &Module, found: &mut Findings) {
             let values = param.tensor();
             if let Some(atom) = (0..values.len()).find(|i| !values.at(*i).is_finite()) {
                 let message = format!("{} has a parameter that is not finite", population(p));
-                let note = format!("{key} of atom {atom} is {}", values.at(atom));
+                let note = format!("{key} of atom {atom} is {:?}", values.at(atom));
                 found.add_with(&p.origin, message, note);
             }
         }
@@ -76,7 +76,7 @@ pub(super) fn check_discrete(m: &Module, found: &mut Findings) {
     for p in m.app.projections.values() {
         if let Some(i) = (0..p.weights.len()).find(|i| !p.weights.at(*i).is_finite()) {
             let message = format!("{} has a weight that is not finite", projection(p));
-            let note = format!("element {i} is {}", p.weights.at(i));
+            let note = format!("element {i} is {:?}", p.weights.at(i));
             found.add_with(&p.origin, message, note);
         }
     }

@@ -37,7 +37,7 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
                 && let Some(atom) = (0..values.len()).find(wide)
             {
                 let message = format!("{} has a parameter beyond float32", population(p));
-                let note = format!("{key} of atom {atom} is {}", values.at(atom));
+                let note = format!("{key} of atom {atom} is {:?}", values.at(atom));
                 found.add_with(&p.origin, message, note);
             }
         }
@@ -58,7 +58,7 @@ fn faults(neuron: &DiscreteNeuron) -> Vec<(&'static str, String)> {
             let values = unit.tensor();
             let bad = (0..values.len()).find(|i| !(values.at(*i) > 0.0));
             faults.extend(bad.map(|i| {
-                let note = format!("unit of atom {i} is {}", values.at(i));
+                let note = format!("unit of atom {i} is {:?}", values.at(i));
                 ("has a unit that is not above 0", note)
             }));
         }
