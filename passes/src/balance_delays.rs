@@ -25,7 +25,7 @@ use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
 use ir::facts::Fact;
 use ir::fixed::MAX_DELAY;
-use ir::id::{Id, IdVec, PopId, ProjId};
+use ir::id::{IdVec, PopId, ProjId};
 use ir::origin::escape;
 use ir::semantics::EdgeDelay;
 use std::collections::VecDeque;
@@ -190,6 +190,7 @@ pub fn one_tick_each(app: &AppGraph) -> TickPlan {
 mod tests {
     use super::*;
     use crate::testing::app;
+    use ir::id::Id;
 
     fn latencies(plan: &TickPlan) -> Vec<u32> {
         plan.timing.values().map(|t| t.latency).collect()

@@ -9,13 +9,14 @@ use crate::contract::Contract;
 use crate::manager::PassContext;
 use crate::regions::{Need, Sizes};
 use crate::registry::{LayOutMemory, Transform};
-use ir::app::AppGraph;
+use ir::app::{AppGraph, Population};
+use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
 use ir::facts::Fact;
 use ir::id::{PopId, ProjId, VertexId};
-use ir::machine_graph::MachineGraph;
+use ir::machine_graph::{MachineGraph, MachineVertex};
 use ir::memory::{MemoryLayout, Region, RegionKind};
-use ir::{Module, Target};
+use ir::{Module, Origin, Target};
 use std::collections::BTreeMap;
 
 impl Transform for LayOutMemory {
@@ -65,17 +66,40 @@ pub fn lay_out(
         let regions = need.regions(vertex.slice.n, target, cut);
         let sizes = Sizes::sum(&regions, vertex.budget.cycles);
         if sizes.fit(target) != Some(vertex.budget) {
-            return Err(Diagnostic::internal(format!(
-                "population '{}' {}: planned {:?}, laid out {sizes:?}",
-                ir::origin::escape(&app.populations[vertex.population].name),
-                vertex.slice,
-                vertex.budget
-            ))
-            .into());
+            return Err(disagree(&app.populations[vertex.population], vertex, sizes).into());
         }
         layouts.insert(id, addresses(&regions, target)?);
     }
     Ok(layouts)
+}
+
+/// A person who writes vertices by hand may write a wrong budget; the
+/// partitioner may not.
+fn disagree(population: &Population, vertex: &MachineVertex, laid_out: Sizes) -> Diagnostic {
+    let planned = vertex.budget;
+    let message = format!(
+        "population '{}' {}: the regions do not add up to the budget",
+        ir::origin::escape(&population.name),
+        vertex.slice
+    );
+    let error = match population.origin.root() {
+        Origin::Text { .. } => Diagnostic::error(Code::Verify, &population.origin, message)
+            .help("leave the vertices and nets out and run partition"),
+        Origin::NirNode { .. }
+        | Origin::Derived { .. }
+        | Origin::File { .. }
+        | Origin::Option { .. }
+        | Origin::Compiler => Diagnostic::internal(message),
+    };
+    error
+        .note(format!(
+            "planned: text {} data {} state {} rows {}",
+            planned.text, planned.data, planned.state, planned.rows
+        ))
+        .note(format!(
+            "laid out: text {} data {} state {} rows {}",
+            laid_out.text, laid_out.data, laid_out.state, laid_out.rows
+        ))
 }
 
 /// The address of the rows of one projection from one source vertex.

@@ -250,3 +250,30 @@ fn ids_out_of_range_are_found_before_a_pass_indexes_them() {
     };
     assert!(passes::run(&mut module, &Plan::standard(), &context, &mut Silent).is_err());
 }
+
+#[test]
+fn more_slices_than_pes_are_counted() {
+    let mut builder = Builder::new(0);
+    let input = builder.input("in", 200);
+    builder.output(input);
+    let mut module = module(builder.network, Profile::Nir, WeightMode::Auto);
+    let target = Target::spinnaker2();
+    let options = MappingOptions {
+        atoms_per_core: [("in".to_owned(), 1)].into(),
+        seed: 0,
+    };
+    let context = PassContext {
+        target: &target,
+        options: &options,
+    };
+    let error = passes::run(&mut module, &Plan::standard(), &context, &mut Silent);
+    let error = error.expect_err("200 slices").to_string();
+    assert!(
+        error.contains("needs 200 PEs and the machine has 148"),
+        "{error}"
+    );
+    assert!(error.contains("PEs by population: 'in' 200"), "{error}");
+    module.machine.width = 2;
+    let rest = Plan::rest_of_standard(module.facts);
+    passes::run(&mut module, &rest, &context, &mut Silent).expect("two chips are enough");
+}
