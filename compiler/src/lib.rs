@@ -5,4 +5,28 @@
 //! own. This crate is the only one that reads and writes files.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod arrays;
+pub mod bundle;
+pub mod check;
+pub mod cli;
+pub mod compare;
+pub mod compile;
+pub mod driver;
+pub mod emit;
+pub mod engines;
+pub mod explain;
+pub mod feed;
 pub mod front;
+pub mod golden;
+pub mod inspect;
+pub mod opt;
+pub mod options;
+pub mod plot;
+pub mod progress;
+pub mod render;
+pub mod report;
+pub mod run;
+pub mod summary;
+pub mod textio;
+pub mod tracks;

@@ -129,6 +129,10 @@ codes! {
         "The reference holds no array that belongs to an output of the network.";
     LimitFailed "E0811" "a limit given by the user was not kept"
         "See --min-agreement, --max-accuracy-drop, --deny, --tol.";
+    NotExact "E0812" "the emulated chip differs from the fixed reference"
+        "The reference computes what the generated code must compute, bit for bit. Lost packets and missed deadlines explain a difference; anything else is a bug in s2c.";
+    ExpectDiffers "E0813" "golden differs from the reference arrays"
+        "With the profile, dt and reset of the framework that made the arrays there is no difference; --tol allows one.";
     Usage "E0901" "the command line is wrong"
         "See --help.";
     Internal "E9999" "internal error"

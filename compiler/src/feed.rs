@@ -1,0 +1,135 @@
+//! The inputs of a run: the file of `--input`, scaled if asked for, one series
+//! per Input node and sample.
+
+use crate::cli::InputArgs;
+use crate::front;
+use crate::front::data::{Elements, InputSet, PortSpec};
+use crate::options::{escape, usage};
+use ir::diag::{Diagnostics, Result};
+use ir::{Code, Diagnostic, Origin, Series};
+
+/// Reads the inputs for these ports.
+pub fn read(args: &InputArgs, ports: &[PortSpec]) -> Result<(InputSet, Vec<Diagnostic>)> {
+    let events_only = [
+        ("--bin-us", args.bin_us.is_some()),
+        ("--steps", args.steps.is_some()),
+        ("--index", args.index.is_some()),
+    ];
+    let errors: Vec<_> = events_only
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(flag, _)| {
+            usage(*flag, "event files are not available yet")
+                .help("convert the events to a .npz of [samples, steps, shape...]")
+        })
+        .collect();
+    if !errors.is_empty() {
+        return Err(Diagnostics(errors));
+    }
+    let file = args.input.display().to_string();
+    let extension = args.input.extension().unwrap_or_default();
+    for (name, what) in [("nird", "NIRData files"), ("bin", "event files")] {
+        if extension.eq_ignore_ascii_case(name) {
+            return Err(usage(file, format!("{what} are not available yet"))
+                .help("convert the data to a .npz of [samples, steps, shape...]")
+                .into());
+        }
+    }
+    let bytes = front::read_file(&args.input)?;
+    let (mut set, warnings) = front::data::read_inputs(&bytes, &file, ports)?;
+    if args.input_scale.is_some() || args.input_offset.is_some() {
+        scale(
+            &mut set,
+            args.input_scale.unwrap_or(1.0),
+            args.input_offset.unwrap_or(0.0),
+        );
+    }
+    Ok((set, warnings))
+}
+
+/// `x * scale + offset` in float32, each operation rounded.
+fn scale(set: &mut InputSet, scale: f64, offset: f64) {
+    let (scale, offset) = (scale as f32, offset as f32);
+    for port in set.ports.values_mut() {
+        let n = port.elements.len();
+        let scaled = (0..n).map(|i| port.elements.at(i) as f32 * scale + offset);
+        port.elements = Elements::F32(scaled.collect());
+    }
+}
+
+/// One series per port, in the order of `ports`.
+pub fn sample(set: &InputSet, ports: &[PortSpec], index: usize) -> Result<Vec<Series>> {
+    let missing = || Diagnostic::internal(format!("sample {index} has no data for some input"));
+    let mut all = set.sample(index).ok_or_else(missing)?;
+    ports
+        .iter()
+        .map(|p| all.remove(&p.name).ok_or_else(|| missing().into()))
+        .collect()
+}
+
+/// The chip takes plain spikes: 0 or 1. Checked for all samples before any
+/// runs, so that the message names the first offending place.
+pub fn check_spikes(set: &InputSet, file: &str) -> Result<()> {
+    for (name, port) in &set.ports {
+        let plain = |v: f64| v == 0.0 || v == 1.0;
+        let n = port.elements.len();
+        if let Some(at) = (0..n).find(|&i| !plain(port.elements.at(i))) {
+            let width = port.width.max(1);
+            let (row, index) = (at / width, at % width);
+            let (sample, step) = (row / set.steps.max(1), row % set.steps.max(1));
+            let origin = Origin::File {
+                file: file.to_owned(),
+            };
+            return Err(Diagnostic::error(
+                Code::InputValue,
+                &origin,
+                format!("input '{}' has a value that is no spike", escape(name)),
+            )
+            .note(format!(
+                "sample {sample}, step {step}, index {index}: {}, expected 0 or 1",
+                port.elements.at(at)
+            ))
+            .help("send spikes; counts and real values are not available on the chip yet")
+            .into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front::data::Port;
+    use ir::Shape;
+    use std::collections::BTreeMap;
+
+    fn set(values: &[u8]) -> InputSet {
+        let port = Port {
+            shape: Shape::of(&[2]),
+            width: 2,
+            elements: Elements::U8(values.to_vec()),
+        };
+        InputSet {
+            samples: 1,
+            steps: values.len() / 2,
+            ports: BTreeMap::from([("in".to_owned(), port)]),
+            labels: None,
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_spike_is_located() {
+        check_spikes(&set(&[0, 1, 1, 0]), "x").expect("spikes");
+        let e = check_spikes(&set(&[0, 1, 1, 3]), "x").expect_err("a count");
+        assert!(e.0[0].notes[0].contains("sample 0, step 1, index 1: 3"));
+    }
+
+    #[test]
+    fn scaling_is_float32() {
+        let mut s = set(&[0, 1, 255, 3]);
+        scale(&mut s, 1.0 / 255.0, 0.5);
+        let got = &s.ports["in"].elements;
+        assert_eq!(got.at(2), f64::from(255.0f32 * (1.0f32 / 255.0) + 0.5));
+        assert_eq!(got.at(0), 0.5);
+    }
+}

@@ -1,0 +1,85 @@
+//! `s2c golden`: the float64 reference alone.
+
+use crate::arrays::arrays;
+use crate::cli::{Common, GoldenArgs, MappingArgs};
+use crate::driver::{self, Outcome};
+use crate::emit::Watch;
+use crate::engines::{self, Feed, RunOptions};
+use crate::front::data;
+use crate::options::{self, usage};
+use crate::render::{Renderer, print};
+use crate::summary;
+use crate::textio;
+use ir::diag::Result;
+use ir::golden::Golden;
+
+/// The mapping that `golden` resolves options against: it maps nothing.
+fn no_mapping() -> MappingArgs {
+    MappingArgs {
+        target: "spinnaker2".to_owned(),
+        chips: "1x1".to_owned(),
+        ..MappingArgs::default()
+    }
+}
+
+pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()> {
+    if common.depfile.is_some() && args.output.is_none() {
+        return Err(usage("--depfile", "a rule needs an output file")
+            .help("name one with -o")
+            .into());
+    }
+    let prepared = driver::prepare(&args.net, &args.lowering, &no_mapping())?;
+    let mut source = prepared.source;
+    show.show(&source.warnings);
+    driver::needs_network(&source.module, &args.net)?;
+    show.show(&driver::shape(&mut source.module, &prepared.mapping)?);
+    let network = source.module.network.clone();
+    let requests = options::record_requests(&args.record);
+    let nodes = engines::find_nodes(&network, &requests)?;
+    let golden = Golden::new(&network, &source.module.semantics)?;
+    show.show(golden.warnings());
+    let unused = driver::unused(&golden, &source.typed);
+    show.show(&driver::unused_warnings(&unused));
+
+    let ports = data::ports_of(&network);
+    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
+    show.show(&warnings);
+    let feed = Feed {
+        set: &set,
+        ports: &ports,
+    };
+    let run = RunOptions {
+        align: args.align,
+        threads: common.threads.map_or(0, usize::from),
+    };
+    let (tracks, latencies) = if args.quantised {
+        crate::feed::check_spikes(&set, &args.input.input.display().to_string())?;
+        let mut watch = Watch::default();
+        match driver::compile(source.module, &prepared.mapping, &[], &mut watch)? {
+            Outcome::Done(compiled) => {
+                show.show(&compiled.warnings);
+                let app = &compiled.verified.module().app;
+                engines::fixed::<f64>(app, feed, &requests, run)?
+            }
+            Outcome::Stopped(..) => {
+                return Err(
+                    ir::Diagnostic::internal("a compilation without a stop stopped").into(),
+                );
+            }
+        }
+    } else {
+        engines::golden(&golden, &network, feed, &nodes, run)?
+    };
+    if let Some(path) = &args.output {
+        let bytes = data::write_npz(&arrays(&tracks)?, &path.display().to_string())?;
+        textio::write_file(path, &bytes)?;
+        let mut files = source.files;
+        files.push(args.input.input.clone());
+        driver::depfile(common, path, &files)?;
+    }
+    if !show.quiet() {
+        let summary = summary::run(&network.name, &set, &tracks, &latencies);
+        print(&summary.text(show.json()))?;
+    }
+    Ok(())
+}

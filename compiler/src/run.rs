@@ -1,0 +1,136 @@
+//! `s2c run`: a bundle and inputs, nothing else.
+
+use crate::arrays::arrays;
+use crate::bundle;
+use crate::cli::{Common, RunArgs};
+use crate::driver;
+use crate::engines::{self, Feed, RunOptions};
+use crate::front::data::{self, InputSet, PortSpec};
+use crate::options::{self, escape, usage};
+use crate::plot;
+use crate::progress::Progress;
+use crate::render::{Renderer, print};
+use crate::summary;
+use crate::textio;
+use ir::diag::{Diagnostics, Result};
+use ir::image::Program;
+use ir::{Code, Diagnostic, Origin};
+use serde_json::json;
+
+/// Input ports by name. The chip knows the size of a step, not its shape, so
+/// any shape is read and the size is checked afterwards.
+fn ports(program: &Program) -> Vec<PortSpec> {
+    program
+        .inputs
+        .iter()
+        .map(|port| PortSpec {
+            name: port.name.clone(),
+            shape: None,
+        })
+        .collect()
+}
+
+fn check_sizes(program: &Program, set: &InputSet, file: &str) -> Result<()> {
+    let mut errors = Vec::new();
+    for port in &program.inputs {
+        let expected = program
+            .populations
+            .get(port.population)
+            .map(|p| p.n_atoms as usize);
+        let found = set.ports.get(&port.name).map(|p| p.width);
+        if expected != found {
+            let origin = Origin::File {
+                file: file.to_owned(),
+            };
+            let message = format!("the data does not fit the input '{}'", escape(&port.name));
+            errors.push(
+                Diagnostic::error(Code::InputData, &origin, message).note(format!(
+                    "{} values a step, expected {}",
+                    found.unwrap_or(0),
+                    expected.unwrap_or(0)
+                )),
+            );
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Diagnostics(errors))
+    }
+}
+
+pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
+    if common.depfile.is_some() && args.output.is_none() {
+        return Err(usage("--depfile", "a rule needs an output file")
+            .help("name one with -o")
+            .into());
+    }
+    let target = options::target(&args.target)?;
+    let loaded = bundle::read(&args.bundle, &target)?;
+    let requests = options::record_requests(&args.record);
+    let ports = ports(&loaded.images.program);
+    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
+    show.show(&warnings);
+    let file = args.input.input.display().to_string();
+    check_sizes(&loaded.images.program, &set, &file)?;
+    crate::feed::check_spikes(&set, &file)?;
+    let feed = Feed {
+        set: &set,
+        ports: &ports,
+    };
+    let run = RunOptions {
+        align: args.align,
+        threads: common.threads.map_or(0, usize::from),
+    };
+    let progress = Progress::new(show, format!("emulating {} samples", set.samples));
+    let result = engines::emulate(
+        &loaded.images,
+        &target.target,
+        feed,
+        &requests,
+        run,
+        args.continuous,
+    );
+    progress.finish();
+    let result = result?;
+    show.show(&result.report.warnings());
+
+    if let Some(path) = &args.output {
+        let bytes = data::write_npz(&arrays(&result.tracks)?, &path.display().to_string())?;
+        textio::write_file(path, &bytes)?;
+        let files = [
+            args.bundle.join(bundle::DESCRIPTION),
+            args.input.input.clone(),
+        ];
+        driver::depfile(common, path, &files)?;
+    }
+    if let Some(path) = &args.plot {
+        let svg = plot::raster(&loaded.images.name, &result.tracks)?;
+        textio::write_file(path, svg.as_bytes())?;
+    }
+    let summary = summary::run(&loaded.images.name, &set, &result.tracks, &result.latencies);
+    if let Some(path) = &args.report {
+        let report = json!({
+            "v": 1, "summary": summary, "emulated": result.report,
+            "host_ms_per_sample": result.host.as_secs_f64() * 1e3,
+            "options": loaded.options, "assumptions": crate::report::assumptions(&target),
+        });
+        let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
+        textio::write_file(path, text.as_bytes())?;
+    }
+    if !show.quiet() {
+        let mut text = summary.text(show.json());
+        if !show.json() {
+            let r = &result.report;
+            text.push_str(&format!(
+                "  cycles per step: at most {}, median {}; missed deadlines: {}; {:.3} ms per sample\n",
+                r.cycles_per_step.max,
+                r.cycles_per_step.p50,
+                r.missed_deadlines,
+                result.host.as_secs_f64() * 1e3
+            ));
+        }
+        print(&text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! What a run shows: one track per output node and per recorded node, the
+//! same for golden, the fixed reference and the emulator.
+
+use ir::network::{Network, Op};
+use ir::{NodeId, Observable, Series};
+
+/// How the values of a track are compared and stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 0, 1 or counts.
+    Spiking,
+    /// Real values.
+    Graded,
+}
+
+/// The rows of one node for every sample, latencies removed or not as
+/// `--align` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    pub name: String,
+    pub observable: Observable,
+    pub kind: Kind,
+    pub samples: Vec<Series>,
+}
+
+impl Track {
+    /// Sums over the steps, for each neuron of a sample.
+    pub fn totals(&self, sample: usize) -> Vec<f64> {
+        let Some(series) = self.samples.get(sample) else {
+            return Vec::new();
+        };
+        let mut totals = vec![0.0; series.width];
+        for step in 0..series.steps {
+            for (total, v) in totals.iter_mut().zip(series.row(step)) {
+                *total += v;
+            }
+        }
+        totals
+    }
+}
+
+/// All that one engine produced.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tracks {
+    pub outputs: Vec<Track>,
+    pub recorded: Vec<Track>,
+}
+
+/// Whether what a node sends are spikes: neurons send them, ports and nodes
+/// that only rename values pass them on.
+pub fn kind(network: &Network, node: NodeId) -> Kind {
+    let preds = network.predecessors();
+    let mut seen = vec![node];
+    let mut at = 0;
+    while at < seen.len() {
+        let id = seen[at];
+        at += 1;
+        match &network.nodes[id].op {
+            Op::Lif { .. } | Op::If { .. } => {}
+            Op::Output { .. } | Op::Flatten { .. } => {
+                if preds[id].is_empty() {
+                    return Kind::Graded;
+                }
+                for &p in &preds[id] {
+                    if !seen.contains(&p) {
+                        seen.push(p);
+                    }
+                }
+            }
+            Op::Input { .. } | Op::Affine { .. } | Op::Linear { .. } | Op::Scale { .. } => {
+                return Kind::Graded;
+            }
+        }
+    }
+    Kind::Spiking
+}
+
+/// The index of the largest value; ties go to the lowest index, NaN never wins.
+pub fn argmax(values: &[f64]) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for (i, &v) in values.iter().enumerate() {
+        if !v.is_nan() && best.is_none_or(|(_, b)| v > b) {
+            best = Some((i, v));
+        }
+    }
+    best.map(|(i, _)| i)
+}
+
+/// Share of samples whose largest output is their label.
+///
+/// `None` unless there is one output and the labels hold at least two classes.
+pub fn accuracy(outputs: &[Track], labels: Option<&[i64]>) -> Option<f64> {
+    let ([output], Some(labels)) = (outputs, labels) else {
+        return None;
+    };
+    let first = labels.first()?;
+    if labels.iter().all(|l| l == first) || labels.len() != output.samples.len() {
+        return None;
+    }
+    let right = labels
+        .iter()
+        .enumerate()
+        .filter(|&(s, &label)| {
+            argmax(&output.totals(s)).is_some_and(|i| i64::try_from(i) == Ok(label))
+        })
+        .count();
+    Some(right as f64 / labels.len() as f64)
+}
+
+#[cfg(test)]
+pub(crate) fn spikes(name: &str, samples: &[&[&[u8]]]) -> Track {
+    let samples = samples
+        .iter()
+        .map(|rows| Series {
+            steps: rows.len(),
+            width: rows.first().map_or(0, |r| r.len()),
+            data: rows.concat().iter().map(|&v| f64::from(v)).collect(),
+        })
+        .collect();
+    Track {
+        name: name.to_owned(),
+        observable: Observable::Spikes,
+        kind: Kind::Spiking,
+        samples,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_go_to_the_lowest_index() {
+        assert_eq!(argmax(&[1.0, 2.0, 2.0]), Some(1));
+        assert_eq!(argmax(&[0.0, 0.0]), Some(0));
+        assert_eq!(argmax(&[f64::NAN, -1.0]), Some(1));
+        assert_eq!(argmax(&[]), None);
+    }
+
+    #[test]
+    fn accuracy_needs_two_classes_and_one_output() {
+        let out = spikes("out", &[&[&[1, 0], &[1, 0]], &[&[0, 1], &[0, 0]]]);
+        let one = std::slice::from_ref(&out);
+        assert_eq!(accuracy(one, Some(&[0, 1])), Some(1.0));
+        assert_eq!(accuracy(one, Some(&[1, 0])), Some(0.0));
+        assert_eq!(accuracy(one, Some(&[1, 1])), None);
+        assert_eq!(accuracy(one, None), None);
+        assert_eq!(accuracy(one, Some(&[0, 1, 0])), None);
+        assert_eq!(accuracy(&[out.clone(), out], Some(&[0, 1])), None);
+    }
+}
