@@ -142,7 +142,7 @@ fn recurrence_carries_the_previous_step() {
     assert_eq!(traces.v[&pop(1)].row(1), [0.0, -1.0, 4.5, 0.0]);
     // Tick 2: 0 reaches 3 and 3 reaches 2 with weight 1.
     let leak = 0.9f32;
-    let row = [0.5, leak * -1.0, leak * 4.5 + 1.0 + -1.5, 1.0 + 2.0];
+    let row = [0.5, -leak, leak * 4.5 + 1.0 + -1.5, 1.0 + 2.0];
     assert_eq!(traces.v[&pop(1)].row(2), row);
     // Tick 2: 10 + 40 reaches the threshold of 50 exactly.
     assert_eq!(traces.spikes[&pop(2)].row(2), [1, 0]);

@@ -111,14 +111,14 @@ impl<F: Real> Fixed<F> {
                     }
                     cells.push(cell);
                 }
-                Err(e) => errors.push(e),
+                Err(e) => errors.extend(e.0),
             }
         }
         let mut wires = Vec::new();
         for projection in app.projections.values() {
             match wire(app, projection) {
                 Ok(wire) => wires.push(wire),
-                Err(e) => errors.push(e),
+                Err(e) => errors.extend(e.0),
             }
         }
         if !errors.is_empty() {
@@ -157,30 +157,18 @@ impl<F: Real> Fixed<F> {
     }
 }
 
-fn cell<F: Real>(
-    app: &AppGraph,
-    id: PopId,
-    population: &Population,
-) -> std::result::Result<Cell<F>, Diagnostic> {
-    let fail = |what: &str| {
-        let name = crate::origin::escape(&population.name);
-        Diagnostic::error(
-            Code::Verify,
-            &population.origin,
-            format!("population '{name}' {what}"),
-        )
-    };
-    let n = population
-        .shape
-        .checked_len()
-        .ok_or_else(|| fail("has an impossible shape"))?;
+fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<Cell<F>> {
+    let fault = |what: &str| fault("population", &population.name, &population.origin, what);
+    let fail = |what: &str| Diagnostics::from(fault(what));
+    let shape = population.shape.checked_len();
+    let n = shape.ok_or_else(|| fail("has an impossible shape"))?;
     let timing = population.timing;
     if app
         .incoming(id)
         .any(|(_, p)| p.delay.is_some_and(|d| d > MAX_DELAY))
     {
-        return Err(fail("receives spikes with too long a delay")
-            .note(format!("at most {MAX_DELAY} ticks")));
+        let long = fault("receives spikes with too long a delay");
+        return Err(long.note(format!("at most {MAX_DELAY} ticks")).into());
     }
     let dynamics = match &population.model {
         Model::SpikeSource => None,
@@ -191,11 +179,11 @@ fn cell<F: Real>(
             let bounds = accumulator_bounds(app, id)
                 .ok_or_else(|| fail("receives weights that are not integers of its shape"))?;
             if let Some((atom, bound)) = bounds.iter().enumerate().find(|(_, b)| **b > limit) {
-                return Err(
-                    fail("can receive more than its accumulator holds").note(format!(
-                        "atom {atom}: max(sum of positive, sum of negative weights) = {bound} > {limit}"
-                    )),
+                let note = format!(
+                    "atom {atom}: max(sum of positive, sum of negative weights) = {bound} > {limit}"
                 );
+                let full = fault("can receive more than its accumulator holds");
+                return Err(full.note(note).into());
             }
             if timing.is_none() {
                 return Err(fail("has no latency: the graph is not balanced"));
@@ -247,14 +235,9 @@ fn dynamics<F: Real>(neuron: &DiscreteNeuron, n: usize) -> Option<Dynamics<F>> {
     })
 }
 
-fn wire(app: &AppGraph, projection: &Projection) -> std::result::Result<Wire, Diagnostic> {
-    let fail = |what: &str| {
-        let name = crate::origin::escape(&projection.name);
-        Diagnostic::error(
-            Code::Verify,
-            &projection.origin,
-            format!("projection '{name}' {what}"),
-        )
+fn wire(app: &AppGraph, projection: &Projection) -> Result<Wire> {
+    let fail = |what: &str| -> Diagnostics {
+        fault("projection", &projection.name, &projection.origin, what).into()
     };
     let ends = app
         .populations
@@ -287,6 +270,11 @@ fn wire(app: &AppGraph, projection: &Projection) -> std::result::Result<Wire, Di
         delay: delay as usize,
         columns,
     })
+}
+
+fn fault(noun: &str, name: &str, origin: &Origin, what: &str) -> Diagnostic {
+    let name = crate::origin::escape(name);
+    Diagnostic::error(Code::Verify, origin, format!("{noun} '{name}' {what}"))
 }
 
 /// Keeps ids usable as plain positions in the buffers of a run.

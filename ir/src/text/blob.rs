@@ -82,7 +82,7 @@ fn header(dtype: DType, shape: &Shape) -> String {
 pub(super) fn encode(tensor: &Tensor) -> Blob {
     let mut text = header(tensor.dtype(), tensor.shape());
     // The data starts at a multiple of 64, as the format asks for.
-    while (PREFIX + text.len() + 1) % 64 != 0 {
+    while !(PREFIX + text.len() + 1).is_multiple_of(64) {
         text.push(' ');
     }
     text.push('\n');

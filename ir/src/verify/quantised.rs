@@ -56,7 +56,7 @@ fn faults(neuron: &DiscreteNeuron) -> Vec<(&'static str, String)> {
         )),
         Some(unit) => {
             let values = unit.tensor();
-            let bad = (0..values.len()).find(|i| !(values.at(*i) > 0.0));
+            let bad = (0..values.len()).find(|i| values.at(*i) <= 0.0);
             faults.extend(bad.map(|i| {
                 let note = format!("unit of atom {i} is {:?}", values.at(i));
                 ("has a unit that is not above 0", note)
