@@ -254,24 +254,40 @@ fn does_not_fit(
         one.bytes(),
         target.memory.sram_bytes
     ));
-    if let NeedKind::Neurons { incoming, .. } = &need.kind {
-        for p in incoming {
-            error = error.note(format!(
-                "'{}': fan-in {} x {} targets x {} B = {} B of rows",
-                escape(&app.projections[p.projection].name),
-                p.pre_atoms,
-                padded(1),
-                p.weights.size(),
-                p.pre_atoms * u64::from(padded(1)) * p.weights.size() as u64
-            ));
-        }
+    let NeedKind::Neurons {
+        incoming,
+        slots,
+        accumulator,
+        ..
+    } = &need.kind
+    else {
+        return error.help("a spike source this small always fits; check the target file");
+    };
+    for p in incoming {
         error = error.note(format!(
-            "receive ring: 2 x {} keys x 4 B",
-            need.source_atoms()
+            "'{}': fan-in {} x {} targets x {} B = {} B of rows",
+            escape(&app.projections[p.projection].name),
+            p.pre_atoms,
+            padded(1),
+            p.weights.size(),
+            p.pre_atoms * u64::from(padded(1)) * p.weights.size() as u64
         ));
     }
-    error
-        .help("reduce the fan-in (pooling or another layer before this one), or use --weights int8")
+    error = error
+        .note(format!(
+            "receive ring: 2 x {} keys x 4 B",
+            need.source_atoms()
+        ))
+        .note(format!(
+            "accumulators: {slots} slots x {} targets x {} B",
+            padded(1),
+            accumulator.size()
+        ));
+    error.help(if one.state > one.rows {
+        "shorten the longest delay: paths of very different length meet here"
+    } else {
+        "reduce the fan-in (pooling or another layer before this one), or use --weights int8"
+    })
 }
 
 fn too_slow(
@@ -295,7 +311,7 @@ fn too_slow(
         ),
     )
     .note(format!(
-        "{n} atoms on a PE: {cycles} cycles a tick if all {} sources spike; {limit} cycles are planned with",
+        "atoms on a PE: {n}; {cycles} cycles a tick if all {} sources spike; {limit} cycles are planned with",
         need.source_atoms()
     ))
     .note(format!(
