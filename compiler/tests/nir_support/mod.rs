@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The folder of the corpus, or `None` after printing why there is none.
 /// Under `S2C_REQUIRE_ALL=1` its absence is a failure.
-pub fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let found = std::env::var_os("S2C_CORPUS").map(PathBuf::from);
     match found {
         Some(path) if path.is_dir() => Some(path),
@@ -31,7 +31,7 @@ pub fn corpus() -> Option<PathBuf> {
 }
 
 /// All files below a folder with one of the endings, sorted.
-pub fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -52,7 +52,7 @@ pub fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
 }
 
 /// Reads and lowers.
-pub fn load(bytes: &[u8], file: &str) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
+pub(crate) fn load(bytes: &[u8], file: &str) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
     let (graph, mut warnings) = nir::read(bytes, file)?;
     let (network, more) = lower(&graph, file)?;
     warnings.extend(more);
@@ -60,55 +60,55 @@ pub fn load(bytes: &[u8], file: &str) -> Result<(Network, Vec<Diagnostic>), Diag
 }
 
 /// A `.nir` file under construction.
-pub struct File(Hdf5Builder, ByteOrder);
+pub(crate) struct File(Hdf5Builder, ByteOrder);
 
 impl File {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::ordered(ByteOrder::LittleEndian)
     }
     /// With all numbers in this byte order.
-    pub fn ordered(order: ByteOrder) -> Self {
+    pub(crate) fn ordered(order: ByteOrder) -> Self {
         Self(Hdf5Builder::new(), order)
     }
     /// `/version` and an empty-typed graph at `/node`.
-    pub fn graph() -> Self {
+    pub(crate) fn graph() -> Self {
         Self::new().head()
     }
-    pub fn head(self) -> Self {
+    pub(crate) fn head(self) -> Self {
         self.text("version", "1.0.8").text("node/type", "NIRGraph")
     }
-    pub fn add(self, dataset: DatasetBuilder) -> Self {
+    pub(crate) fn add(self, dataset: DatasetBuilder) -> Self {
         Self(self.0.dataset(dataset), self.1)
     }
-    pub fn text(self, path: &str, value: &str) -> Self {
+    pub(crate) fn text(self, path: &str, value: &str) -> Self {
         self.texts(path, &[], &[value])
     }
-    pub fn texts(self, path: &str, shape: &[u64], values: &[&str]) -> Self {
+    pub(crate) fn texts(self, path: &str, shape: &[u64], values: &[&str]) -> Self {
         self.add(DatasetBuilder::vlen_string_data(path, shape.to_vec(), values).unwrap())
     }
-    pub fn floats(self, path: &str, shape: &[u64], values: &[f32]) -> Self {
+    pub(crate) fn floats(self, path: &str, shape: &[u64], values: &[f32]) -> Self {
         let order = self.1;
         let dataset = DatasetBuilder::typed_with_order::<f32>(path, shape.to_vec(), order);
         self.add(dataset.data(values).unwrap())
     }
-    pub fn ints(self, path: &str, shape: &[u64], values: &[i64]) -> Self {
+    pub(crate) fn ints(self, path: &str, shape: &[u64], values: &[i64]) -> Self {
         let order = self.1;
         let dataset = DatasetBuilder::typed_with_order::<i64>(path, shape.to_vec(), order);
         self.add(dataset.data(values).unwrap())
     }
-    pub fn edges(self, pairs: &[(&str, &str)]) -> Self {
+    pub(crate) fn edges(self, pairs: &[(&str, &str)]) -> Self {
         self.edges_of("node", pairs)
     }
-    pub fn edges_of(self, graph: &str, pairs: &[(&str, &str)]) -> Self {
+    pub(crate) fn edges_of(self, graph: &str, pairs: &[(&str, &str)]) -> Self {
         let flat: Vec<&str> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
         self.texts(&format!("{graph}/edges"), &[pairs.len() as u64, 2], &flat)
     }
-    pub fn port(self, name: &str, kind: &str, size: i64) -> Self {
+    pub(crate) fn port(self, name: &str, kind: &str, size: i64) -> Self {
         let at = format!("node/nodes/{name}");
         self.text(&format!("{at}/type"), kind)
             .ints(&format!("{at}/shape"), &[1], &[size])
     }
-    pub fn linear(self, name: &str, out: u64, inp: u64) -> Self {
+    pub(crate) fn linear(self, name: &str, out: u64, inp: u64) -> Self {
         let at = format!("node/nodes/{name}");
         let weight: Vec<f32> = (0..out * inp).map(|i| i as f32).collect();
         self.text(&format!("{at}/type"), "Linear").floats(
@@ -117,7 +117,7 @@ impl File {
             &weight,
         )
     }
-    pub fn lif(self, name: &str, n: u64) -> Self {
+    pub(crate) fn lif(self, name: &str, n: u64) -> Self {
         let at = format!("node/nodes/{name}");
         let ones = vec![1.0; n as usize];
         ["tau", "r", "v_leak", "v_threshold"]
@@ -126,7 +126,7 @@ impl File {
                 file.floats(&format!("{at}/{p}"), &[n], &ones)
             })
     }
-    pub fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         self.0
             .into_plan()
             .unwrap()
@@ -136,14 +136,14 @@ impl File {
             })
             .unwrap()
     }
-    pub fn read(self) -> Result<(NirGraph, Vec<Diagnostic>), Diagnostics> {
+    pub(crate) fn read(self) -> Result<(NirGraph, Vec<Diagnostic>), Diagnostics> {
         nir::read(&self.bytes(), "net.nir")
     }
-    pub fn load(self) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
+    pub(crate) fn load(self) -> Result<(Network, Vec<Diagnostic>), Diagnostics> {
         load(&self.bytes(), "net.nir")
     }
     /// The only error of the file.
-    pub fn error(self) -> Diagnostic {
+    pub(crate) fn error(self) -> Diagnostic {
         let errors = self.load().unwrap_err().0;
         assert_eq!(
             errors.iter().filter(|d| d.is_error()).count(),
@@ -153,7 +153,7 @@ impl File {
         errors.into_iter().find(Diagnostic::is_error).unwrap()
     }
     /// The only error, which must have this code and contain these words.
-    pub fn fails(self, code: Code, words: &[&str]) {
+    pub(crate) fn fails(self, code: Code, words: &[&str]) {
         let error = self.error();
         let text = error.to_string();
         assert_eq!(error.code, code, "{text}");
@@ -164,7 +164,7 @@ impl File {
 }
 
 /// input(3) -> fc(3 -> 2) -> lif(2) -> output(2), without edges.
-pub fn small() -> File {
+pub(crate) fn small() -> File {
     File::graph()
         .port("input", "Input", 3)
         .linear("fc", 2, 3)
@@ -172,4 +172,4 @@ pub fn small() -> File {
         .port("output", "Output", 2)
 }
 
-pub const CHAIN: &[(&str, &str)] = &[("input", "fc"), ("fc", "lif"), ("lif", "output")];
+pub(crate) const CHAIN: &[(&str, &str)] = &[("input", "fc"), ("fc", "lif"), ("lif", "output")];
