@@ -1,8 +1,9 @@
 //! What the Thumb tests share: outside tools, and a set of instructions that
 //! touches every variant and every edge of its fields.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 pub mod insts;
+pub mod qemu;
 
 use std::process::Command;
 
@@ -21,4 +22,17 @@ pub fn tool(name: &str) -> bool {
         println!("skipped: {name} is not installed");
     }
     found
+}
+
+/// Compiles every function of a CLIF text.
+pub fn compile(
+    clif: &str,
+    options: &codegen::thumb::Options,
+) -> Vec<codegen::thumb::MachineFunction> {
+    let functions =
+        cranelift_reader::parse_functions(clif).unwrap_or_else(|e| panic!("{e}\n{clif}"));
+    functions
+        .into_iter()
+        .map(|f| codegen::thumb::compile(f, &[], options).unwrap_or_else(|e| panic!("{e}\n{clif}")))
+        .collect()
 }

@@ -39,7 +39,6 @@ struct Lower<'a> {
     func: &'a Function,
     name: &'a str,
     symbols: &'a [String],
-    options: &'a Options,
     domtree: DominatorTree,
     loops: LoopAnalysis,
     /// Number of operands, branch arguments included, that name a value.
@@ -74,7 +73,6 @@ pub(super) fn run(
         func,
         name,
         symbols,
-        options,
         uses: count_uses(func),
         domtree,
         loops,
