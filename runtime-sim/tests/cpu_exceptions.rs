@@ -325,9 +325,9 @@ fn devices_interrupt_stop_and_wait() {
     assert_eq!(core.run(memory, &mut device, 1000), Exit::Device);
     assert_eq!(core.regs[6], 1, "taken before the next instruction");
     assert_eq!(core.regs[4], 0xdead_beef);
-    assert_eq!(device.log[0], (0xe100_0000, 255, 5));
+    assert_eq!(device.log[0], (0xe100_0000, 255, 7));
     let read_at = device.log[1].2;
-    assert_eq!(core.cycle, read_at + 2 + 7);
+    assert_eq!(core.cycle, read_at + 7);
     assert_eq!(core.run(memory, &mut NoMmio, 1000), Exit::Bkpt(0));
 }
 

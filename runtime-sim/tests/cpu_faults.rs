@@ -234,7 +234,7 @@ fn decoding_never_panics_and_prints() {
 }
 
 #[test]
-fn both_paths_agree_on_random_code() {
+fn blocks_single_steps_and_slices_agree_on_random_code() {
     let mut seed = 7;
     for round in 0..3000 {
         let mut code = Vec::new();
@@ -251,7 +251,7 @@ fn both_paths_agree_on_random_code() {
                 }
             }
         }
-        let run = |reference_path| {
+        let run = |reference_path, slice: u64| {
             let mut bench = Bench::new(&code);
             bench.core.set_reference_path(reference_path);
             let mut values = seed;
@@ -262,11 +262,20 @@ fn both_paths_agree_on_random_code() {
                     _ => random(&mut values) as u32,
                 };
             }
-            let exit = bench.core.run(&mut bench.memory, &mut NoMmio, 2000);
+            let mut limit = 0;
+            let mut exit = Exit::CycleLimit;
+            while exit == Exit::CycleLimit && limit < 2000 {
+                limit = (limit + slice).min(2000);
+                exit = bench.core.run(&mut bench.memory, &mut NoMmio, limit);
+            }
             (bench, exit)
         };
-        let (a, exit_a) = run(false);
-        let (b, exit_b) = run(true);
+        let (a, exit_a) = run(false, 2000);
+        let (b, exit_b) = match round % 3 {
+            0 => run(true, 2000),
+            1 => run(false, 7),
+            _ => run(true, 1),
+        };
         assert_eq!(exit_a, exit_b, "round {round}: {code:04x?}");
         assert_eq!(a.core.regs, b.core.regs, "round {round}: {code:04x?}");
         assert_eq!(a.core.flags, b.core.flags, "round {round}: {code:04x?}");
@@ -274,4 +283,13 @@ fn both_paths_agree_on_random_code() {
         assert_eq!(a.core.instructions, b.core.instructions);
         assert!(a.memory.bytes() == b.memory.bytes(), "round {round}");
     }
+}
+
+/// What is kept about code must not grow with the addresses a guest jumps to.
+#[test]
+fn a_wild_jump_costs_no_memory() {
+    let mut bench = Bench::new(&[0x4728]); // bx r5
+    bench.core.regs[5] = u32::MAX;
+    let fault = bench.fault();
+    assert_eq!((fault.kind, fault.pc), (FaultKind::Fetch, 0xffff_fffe));
 }

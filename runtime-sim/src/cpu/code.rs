@@ -5,7 +5,7 @@
 //! interpreter compares it with the current state, and a slot that was never filled
 //! holds a state that can't occur. One comparison thus covers both.
 
-use super::hot::Hot;
+use super::block::Blocks;
 use super::op::Op;
 
 /// An IT state that no program can be in: condition 15.
@@ -14,7 +14,7 @@ const EMPTY: u8 = 0xff;
 /// One decoded instruction with everything the interpreter needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    pub(super) hot: Hot,
+    pub(super) op: Op,
     /// ITSTATE for which this was decoded.
     pub(super) it: u8,
     /// Bytes: 2 or 4.
@@ -25,11 +25,8 @@ pub(super) struct Slot {
     pub(super) feels: u64,
 }
 
-/// Two slots share a cache line.
-const _: () = assert!(size_of::<Slot>() == 32);
-
 const EMPTY_SLOT: Slot = Slot {
-    hot: Hot::Cold(Op::Nop),
+    op: Op::Nop,
     it: EMPTY,
     size: 2,
     cost: 0,
@@ -41,14 +38,14 @@ const EMPTY_SLOT: Slot = Slot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Code {
     slots: Vec<Slot>,
+    pub(super) blocks: Blocks,
 }
 
 impl Code {
-    /// The instruction at `pc` decoded for IT state `it`.
+    /// The slot of `pc`, which may be empty or filled for another IT state.
     #[inline(always)]
-    pub(super) fn get(&self, pc: u32, it: u8) -> Option<&Slot> {
-        let slot = self.slots.get((pc >> 1) as usize)?;
-        (slot.it == it).then_some(slot)
+    pub(super) fn at(&self, pc: u32) -> Option<&Slot> {
+        self.slots.get((pc >> 1) as usize)
     }
 
     pub(super) fn insert(&mut self, pc: u32, slot: Slot) {
@@ -66,13 +63,20 @@ impl Code {
         // A 32-bit instruction may begin one halfword earlier.
         let first = ((start >> 1).saturating_sub(1) as usize).min(self.slots.len());
         let last = (end.div_ceil(2) as usize).clamp(first, self.slots.len());
+        let mut hit = false;
         for slot in &mut self.slots[first..last] {
+            hit |= slot.it != EMPTY;
             slot.it = EMPTY;
+        }
+        // Data between code is written often, code is not: only the latter costs blocks.
+        if hit {
+            self.blocks.clear();
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
+        self.blocks.clear();
     }
 }

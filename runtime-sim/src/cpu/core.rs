@@ -6,7 +6,6 @@ use super::decode::{Decoded, decode, is_wide};
 use super::fault::{Exit, Fault, FaultKind, Trap};
 use super::flags::Flags;
 use super::float::Fpu;
-use super::hot::Hot;
 use super::memory::{Effects, Memory, Mmio};
 use super::nvic::{Nvic, SCR_SEVONPEND};
 use super::op::{Cond, Op};
@@ -64,8 +63,8 @@ pub struct Core {
     pub(super) other_sp: u32,
     /// The FPU is enabled, its context is marked as in use, and no lazy save is due.
     pub(super) fpu_ready: bool,
-    /// Decode without the hot forms; for tests that compare both ways.
-    cold_only: bool,
+    /// Execute no blocks; for tests that compare both ways.
+    pub(super) single_steps: bool,
 }
 
 impl Core {
@@ -96,7 +95,7 @@ impl Core {
             control: 0,
             other_sp: 0,
             fpu_ready: false,
-            cold_only: false,
+            single_steps: false,
         }
     }
 
@@ -107,7 +106,7 @@ impl Core {
         let mut fresh = Core::new(self.costs.clone());
         fresh.cycle = self.cycle;
         fresh.instructions = self.instructions;
-        fresh.cold_only = self.cold_only;
+        fresh.single_steps = self.single_steps;
         fresh.nvic.level = self.nvic.level;
         fresh.nvic.pending = self.nvic.level;
         *self = fresh;
@@ -236,7 +235,8 @@ impl Core {
         exit
     }
 
-    /// Steps the IT state; false if the instruction is to be skipped.
+    /// Steps the IT state; false if the instruction is to be skipped, which then is
+    /// paid for.
     #[inline(never)]
     pub(super) fn enter_it(&mut self, slot: &Slot) -> bool {
         let state = slot.it;
@@ -246,12 +246,16 @@ impl Core {
             state & 0xe0 | state << 1 & 0x1f
         };
         // BKPT ignores its condition.
-        self.flags.holds(Cond(state >> 4)) || matches!(slot.hot, Hot::Cold(Op::Bkpt { .. }))
+        let runs = self.flags.holds(Cond(state >> 4)) || matches!(slot.op, Op::Bkpt { .. });
+        if !runs {
+            self.cycle += u64::from(self.costs.skipped);
+            self.instructions += 1;
+        }
+        runs
     }
 
     /// Ends the run for a trap that is no fault; `None` to go on.
     pub(super) fn leave(&mut self, trap: Trap) -> Option<Exit> {
-        self.left = 0;
         match trap {
             Trap::Sleep => {
                 if self.can_run() {
@@ -336,13 +340,8 @@ impl Core {
         };
         let timing = self.costs.timing(&op, !wide);
         let size = if wide { 4 } else { 2 };
-        let hot = if self.cold_only {
-            Hot::Cold(op)
-        } else {
-            Hot::new(op)
-        };
         let slot = Slot {
-            hot,
+            op,
             it: self.it,
             size,
             cost: timing.cost,
@@ -370,10 +369,10 @@ impl Core {
         }
     }
 
-    /// Executes every instruction by the complete, slower path. Nothing but the speed
+    /// Executes one instruction at a time by the complete, slower path. Nothing but the speed
     /// may change; the tests rely on it to check one path against the other.
     pub fn set_reference_path(&mut self, on: bool) {
-        self.cold_only = on;
+        self.single_steps = on;
         self.code.clear();
     }
 

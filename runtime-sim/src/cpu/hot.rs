@@ -1,22 +1,16 @@
-//! The frequent instructions, one variant each, for the inner loop.
+//! The frequent instructions, one variant each, for blocks.
 //!
 //! [`Op`] is regular: its function and addressing mode are fields, which costs the
-//! interpreter a second dispatch. [`Hot`] spells out the forms that kernels consist of;
-//! everything else is [`Hot::Cold`] and goes through the complete
-//! [`Core::execute`](super::core::Core). Both must do the same, which
-//! the tests check by running every program in both ways.
+//! interpreter a second dispatch. [`Hot`] spells out the forms that kernels consist of.
+//! They have no effect but on registers, flags and local SRAM, and none writes SP
+//! except as a pointer that stays.
 
-use super::core::Core;
-use super::exec::branch_target;
-use super::fault::Trap;
-use super::memory::{Memory, Mmio};
 use super::op::{Cond, Dp, Extract, Index, LoadKind, Mul, Op, Reg, SReg, Shift};
 use super::op::{StoreKind, V2, V3};
 
-/// An instruction in the form that the inner loop dispatches on.
+/// An instruction in the form in which a block executes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hot {
-    Cold(Op),
     MovImm {
         rd: Reg,
         imm: u32,
@@ -200,6 +194,32 @@ pub(super) enum Hot {
         rn: Reg,
         offset: i32,
     },
+    LoadMany {
+        down: bool,
+        writeback: bool,
+        rn: Reg,
+        list: u16,
+    },
+    StoreMany {
+        down: bool,
+        writeback: bool,
+        rn: Reg,
+        list: u16,
+    },
+    VLoadMany {
+        down: bool,
+        writeback: bool,
+        rn: Reg,
+        d: SReg,
+        count: u8,
+    },
+    VStoreMany {
+        down: bool,
+        writeback: bool,
+        rn: Reg,
+        d: SReg,
+        count: u8,
+    },
     B {
         offset: i32,
     },
@@ -217,9 +237,6 @@ pub(super) enum Hot {
         nonzero: bool,
         rn: Reg,
         offset: u8,
-    },
-    It {
-        state: u8,
     },
     VAdd {
         d: SReg,
@@ -261,13 +278,8 @@ pub(super) enum Hot {
 }
 
 impl Hot {
-    /// The hot form of `op`, if it has one. Instructions that may write SP or PC stay
-    /// cold, so hot forms write registers without looking.
-    pub(super) fn new(op: Op) -> Hot {
-        Hot::find(&op).unwrap_or(Hot::Cold(op))
-    }
-
-    fn find(op: &Op) -> Option<Hot> {
+    /// The hot form of `op`, if it has one.
+    pub(super) fn new(op: &Op) -> Option<Hot> {
         Some(match *op {
             Op::DpImm {
                 f, s, rd, rn, imm, ..
@@ -358,6 +370,79 @@ impl Hot {
                 rn,
                 offset,
             } if rn != 13 => Hot::StrWPost { rt, rn, offset },
+            // Loading PC branches, loading SP has its own rule.
+            Op::LoadMany {
+                down,
+                writeback,
+                rn,
+                list,
+            } if list >> 13 & 0b101 == 0 => Hot::LoadMany {
+                down,
+                writeback,
+                rn,
+                list,
+            },
+            Op::StoreMany {
+                down,
+                writeback,
+                rn,
+                list,
+            } => Hot::StoreMany {
+                down,
+                writeback,
+                rn,
+                list,
+            },
+            Op::VLoad {
+                double,
+                d,
+                rn,
+                offset: 0,
+            } if rn != 15 => Hot::VLoadMany {
+                down: false,
+                writeback: false,
+                rn,
+                d,
+                count: 1 + u8::from(double),
+            },
+            Op::VStore {
+                double,
+                d,
+                rn,
+                offset: 0,
+            } => Hot::VStoreMany {
+                down: false,
+                writeback: false,
+                rn,
+                d,
+                count: 1 + u8::from(double),
+            },
+            Op::VLoadMany {
+                down,
+                writeback,
+                rn,
+                d,
+                count,
+            } => Hot::VLoadMany {
+                down,
+                writeback,
+                rn,
+                d,
+                count,
+            },
+            Op::VStoreMany {
+                down,
+                writeback,
+                rn,
+                d,
+                count,
+            } => Hot::VStoreMany {
+                down,
+                writeback,
+                rn,
+                d,
+                count,
+            },
             Op::B { offset } => Hot::B { offset },
             Op::BCond { cond, offset } => match cond.0 {
                 0 => Hot::Beq { offset },
@@ -373,7 +458,6 @@ impl Hot {
                 rn,
                 offset,
             },
-            Op::It { state } => Hot::It { state },
             Op::V3 { f, d, n, m } => match f {
                 V3::Add => Hot::VAdd { d, n, m },
                 V3::Sub => Hot::VSub { d, n, m },
@@ -437,234 +521,12 @@ fn dp_reg(f: Dp, s: bool, (rd, rn, rm): (Reg, Reg, Reg), shift: Shift, amount: u
     })
 }
 
-impl Core {
-    /// Executes a hot form; `here` is its address, `pc` already the next one.
-    #[inline(always)]
-    pub(super) fn execute_hot<M: Mmio + ?Sized>(
-        &mut self,
-        hot: &Hot,
-        here: u32,
-        pc: &mut u32,
-        memory: &mut Memory,
-        mmio: &mut M,
-    ) -> Result<(), Trap> {
-        match *hot {
-            // Dispatched by the loop itself.
-            Hot::Cold(_) => {}
-            Hot::MovImm { rd, imm } => {
-                self.set(rd, imm);
-            }
-            Hot::AddImm { rd, rn, imm } => {
-                self.set(rd, self.get(rn).wrapping_add(imm));
-            }
-            Hot::AddsImm { rd, rn, imm } => {
-                let sum = self.flags.add(self.get(rn), imm);
-                self.set(rd, sum);
-            }
-            Hot::SubsImm { rd, rn, imm } => {
-                let difference = self.flags.sub(self.get(rn), imm);
-                self.set(rd, difference);
-            }
-            Hot::CmpImm { rn, imm } => {
-                self.flags.sub(self.get(rn), imm);
-            }
-            Hot::AndImm { rd, rn, imm } => {
-                self.set(rd, self.get(rn) & imm);
-            }
-            Hot::MovReg { rd, rm } => {
-                self.set(rd, self.get(rm));
-            }
-            Hot::AddReg { rd, rn, rm } => {
-                self.set(rd, self.get(rn).wrapping_add(self.get(rm)));
-            }
-            Hot::AddsReg { rd, rn, rm } => {
-                let sum = self.flags.add(self.get(rn), self.get(rm));
-                self.set(rd, sum);
-            }
-            Hot::SubReg { rd, rn, rm } => {
-                self.set(rd, self.get(rn).wrapping_sub(self.get(rm)));
-            }
-            Hot::CmpReg { rn, rm } => {
-                self.flags.sub(self.get(rn), self.get(rm));
-            }
-            Hot::AddLsl { rd, rn, rm, amount } => {
-                let shifted = self.get(rm) << (amount & 31);
-                self.set(rd, self.get(rn).wrapping_add(shifted));
-            }
-            Hot::OrrReg { rd, rn, rm } => {
-                self.set(rd, self.get(rn) | self.get(rm));
-            }
-            Hot::EorReg { rd, rn, rm } => {
-                self.set(rd, self.get(rn) ^ self.get(rm));
-            }
-            Hot::AndReg { rd, rn, rm } => {
-                self.set(rd, self.get(rn) & self.get(rm));
-            }
-            Hot::Lsl { rd, rm, amount } => {
-                self.set(rd, self.get(rm) << (amount & 31));
-            }
-            Hot::Lsr { rd, rm, amount } => {
-                self.set(rd, self.get(rm) >> (amount & 31));
-            }
-            Hot::Asr { rd, rm, amount } => {
-                self.set(rd, (self.get(rm) as i32 >> (amount & 31)) as u32);
-            }
-            Hot::Ubfx { rd, rn, lsb, mask } => {
-                self.set(rd, self.get(rn) >> (lsb & 31) & mask);
-            }
-            Hot::Sxtab16 { rd, rn, rm, rot } => {
-                let base = self.get(rn);
-                let w = self.get(rm).rotate_right(rot.into());
-                let low = base.wrapping_add(w as i8 as u32) & 0xffff;
-                let high = (base >> 16).wrapping_add((w >> 16) as i8 as u32) << 16;
-                self.set(rd, high | low);
-            }
-            Hot::Sxtab { rd, rn, rm, rot } => {
-                let w = self.get(rm).rotate_right(rot.into());
-                self.set(rd, self.get(rn).wrapping_add(w as i8 as u32));
-            }
-            Hot::Uxtab { rd, rn, rm, rot } => {
-                let w = self.get(rm).rotate_right(rot.into());
-                self.set(rd, self.get(rn).wrapping_add(w & 0xff));
-            }
-            Hot::Sxtah { rd, rn, rm, rot } => {
-                let w = self.get(rm).rotate_right(rot.into());
-                self.set(rd, self.get(rn).wrapping_add(w as i16 as u32));
-            }
-            Hot::Sxth { rd, rm, rot } => {
-                self.set(rd, self.get(rm).rotate_right(rot.into()) as i16 as u32);
-            }
-            Hot::Uxth { rd, rm, rot } => {
-                self.set(rd, self.get(rm).rotate_right(rot.into()) & 0xffff);
-            }
-            Hot::Mul { rd, rn, rm } => {
-                self.set(rd, self.get(rn).wrapping_mul(self.get(rm)));
-            }
-            Hot::Mla { rd, rn, rm, ra } => {
-                let product = self.get(rn).wrapping_mul(self.get(rm));
-                self.set(rd, self.get(ra).wrapping_add(product));
-            }
-            Hot::LdrW { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.load(LoadKind::W, at, memory, mmio)?;
-                self.set(rt, value);
-            }
-            Hot::LdrH { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.load(LoadKind::H, at, memory, mmio)?;
-                self.set(rt, value);
-            }
-            Hot::LdrB { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.load(LoadKind::B, at, memory, mmio)?;
-                self.set(rt, value);
-            }
-            Hot::LdrSh { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.load(LoadKind::Sh, at, memory, mmio)?;
-                self.set(rt, value);
-            }
-            Hot::LdrWPost { rt, rn, offset } => {
-                let at = self.get(rn);
-                let value = self.load(LoadKind::W, at, memory, mmio)?;
-                self.set(rn, at.wrapping_add_signed(offset));
-                self.set(rt, value);
-            }
-            Hot::StrW { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.get(rt);
-                self.store(StoreKind::W, at, value, memory, mmio)?;
-            }
-            Hot::StrH { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.get(rt);
-                self.store(StoreKind::H, at, value, memory, mmio)?;
-            }
-            Hot::StrB { rt, rn, offset } => {
-                let at = self.get(rn).wrapping_add_signed(offset);
-                let value = self.get(rt);
-                self.store(StoreKind::B, at, value, memory, mmio)?;
-            }
-            Hot::StrWPost { rt, rn, offset } => {
-                let (at, value) = (self.get(rn), self.get(rt));
-                self.store(StoreKind::W, at, value, memory, mmio)?;
-                self.set(rn, at.wrapping_add_signed(offset));
-            }
-            Hot::B { offset } => {
-                *pc = branch_target(here, offset);
-            }
-            Hot::Beq { offset } => {
-                if self.flags.z {
-                    *pc = branch_target(here, offset);
-                    self.cycle += u64::from(self.costs.refill);
-                }
-            }
-            Hot::Bne { offset } => {
-                if !self.flags.z {
-                    *pc = branch_target(here, offset);
-                    self.cycle += u64::from(self.costs.refill);
-                }
-            }
-            Hot::BCond { cond, offset } => {
-                if self.flags.holds(cond) {
-                    *pc = branch_target(here, offset);
-                    self.cycle += u64::from(self.costs.refill);
-                }
-            }
-            Hot::Cbz {
-                nonzero,
-                rn,
-                offset,
-            } => {
-                if (self.get(rn) != 0) == nonzero {
-                    *pc = branch_target(here, offset.into());
-                    self.cycle += u64::from(self.costs.refill);
-                }
-            }
-            Hot::It { state } => {
-                self.it = state;
-            }
-            Hot::VAdd { d, n, m } => {
-                self.use_fpu(memory, mmio)?;
-                let sum = self.fpu.add(self.get_s(n), self.get_s(m));
-                self.set_s(d, sum);
-            }
-            Hot::VSub { d, n, m } => {
-                self.use_fpu(memory, mmio)?;
-                let difference = self.fpu.sub(self.get_s(n), self.get_s(m));
-                self.set_s(d, difference);
-            }
-            Hot::VMul { d, n, m } => {
-                self.use_fpu(memory, mmio)?;
-                let product = self.fpu.mul(self.get_s(n), self.get_s(m));
-                self.set_s(d, product);
-            }
-            Hot::VMov { d, m } => {
-                self.use_fpu(memory, mmio)?;
-                self.set_s(d, self.get_s(m));
-            }
-            Hot::VFromS32 { d, m } => {
-                self.use_fpu(memory, mmio)?;
-                let value = self.fpu.signed_to_single(self.get_s(m));
-                self.set_s(d, value);
-            }
-            Hot::VCmp { e, d, m } => {
-                self.use_fpu(memory, mmio)?;
-                self.fpu.compare(self.get_s(d), self.get_s(m), e);
-            }
-            Hot::VFlags => {
-                self.use_fpu(memory, mmio)?;
-                self.flags.set_nzcv(self.fpu.fpscr);
-            }
-            Hot::VMovToCore { rt, n } => {
-                self.use_fpu(memory, mmio)?;
-                self.set(rt, self.get_s(n));
-            }
-            Hot::VMovFromCore { rt, n } => {
-                self.use_fpu(memory, mmio)?;
-                self.set_s(n, self.get(rt));
-            }
-        }
-        Ok(())
+impl Hot {
+    /// True for the forms that end a block.
+    pub(super) fn branches(&self) -> bool {
+        matches!(
+            self,
+            Hot::B { .. } | Hot::Beq { .. } | Hot::Bne { .. } | Hot::BCond { .. } | Hot::Cbz { .. }
+        )
     }
 }

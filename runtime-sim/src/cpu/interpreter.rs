@@ -1,10 +1,7 @@
-//! The inner loop.
-//!
-//! The program counter and the trace of the last instruction live in local variables;
-//! the core's fields are brought up to date wherever code outside this loop looks at
-//! them. The loop stays small on purpose: everything rare is a call.
+//! The inner loop: blocks where possible, single instructions where not.
 
-use super::code::Code;
+use super::block::{Block, End, MAX_STEPS, Start, Step};
+use super::code::{Code, Slot};
 use super::core::Core;
 use super::fault::{Exit, Trap};
 use super::hot::Hot;
@@ -18,66 +15,162 @@ impl Core {
         mmio: &mut M,
         limit: u64,
     ) -> Exit {
-        let mut pc = self.pc;
-        let mut left = self.left;
-        let mut executed = 0_u64;
         self.stop = 0;
-        let exit = loop {
+        // Instructions to execute one by one before blocks are tried again.
+        let mut alone = 0;
+        loop {
             if self.cycle >= self.stop {
-                (self.pc, self.left) = (pc, left);
-                let exit = self.attend(code, memory, mmio, limit);
-                (pc, left) = (self.pc, self.left);
-                if let Some(exit) = exit {
-                    break exit;
+                if let Some(exit) = self.attend(code, memory, mmio, limit) {
+                    return exit;
+                }
+            } else if alone == 0 && self.it == 0 && !self.single_steps {
+                alone = self.run_block(code, memory);
+            } else {
+                alone = alone.saturating_sub(1);
+                if let Some(exit) = self.step(code, memory, mmio) {
+                    return exit;
                 }
             }
-            let Some(slot) = code.get(pc, self.it) else {
-                match self.predecode(memory, pc) {
-                    Ok(slot) => code.insert(pc, slot),
-                    Err(exit) => break exit,
-                }
-                continue;
-            };
-            let cycles = self.costs.after(left & slot.feels, slot.cost);
-            left = slot.leaves;
-            let here = pc;
-            pc = pc.wrapping_add(u32::from(slot.size));
-            executed += 1;
-            if slot.it != 0 && !self.enter_it(slot) {
-                left = 0;
-                self.cycle += u64::from(self.costs.skipped);
-                continue;
-            }
-            let result = match slot.hot {
-                Hot::Cold(ref op) => {
-                    self.pc = pc;
-                    let result = self.execute(op, here, memory, mmio);
-                    pc = self.pc;
-                    result
-                }
-                ref hot => self.execute_hot(hot, here, &mut pc, memory, mmio),
-            };
-            let Err(trap) = result else {
-                self.cycle += cycles;
-                continue;
-            };
-            if let Trap::Fault(kind, address) = trap {
-                executed -= 1;
-                self.it = slot.it;
-                pc = here;
-                break Exit::Fault(self.fault(kind, here, address, memory));
-            }
-            self.cycle += cycles;
-            self.left = 0;
-            let exit = self.leave(trap);
-            left = self.left;
-            if let Some(exit) = exit {
-                break exit;
+        }
+    }
+
+    /// Executes the block at the program counter, if there is one and it can be run as
+    /// a whole. Returns how many instructions must be executed alone before the next
+    /// try.
+    #[inline(always)]
+    fn run_block(&mut self, code: &mut Code, memory: &mut Memory) -> usize {
+        let (block, steps) = match code.blocks.at(self.pc) {
+            Start::Block(block, steps) => (block, steps),
+            Start::None => return 1,
+            Start::Unknown => {
+                return usize::from(!self.build_block(code, memory));
             }
         };
-        self.pc = pc;
-        self.left = left;
-        self.instructions += executed;
-        exit
+        let first = self
+            .costs
+            .after(self.left & block.first_feels, block.first_cost);
+        // The block's own cycles count the first instruction without interlocks.
+        let start = self.cycle + first;
+        let cycles = u64::from(block.cycles) - u64::from(block.first_cost);
+        if start + cycles >= self.stop || (block.uses_fpu && !self.fpu_ready) {
+            return steps.len();
+        }
+        match self.execute_block(steps, block.end, memory) {
+            End::Done(pc, taken) => {
+                self.cycle = start + cycles;
+                if taken {
+                    self.cycle += u64::from(self.costs.refill);
+                }
+                self.instructions += steps.len() as u64;
+                self.left = block.leaves;
+                self.pc = pc;
+                0
+            }
+            End::Bail(0) => 1,
+            End::Bail(index) => {
+                let step = &steps[index];
+                self.cycle = start + u64::from(step.before) - u64::from(block.first_cost);
+                self.instructions += index as u64;
+                self.left = step.left;
+                self.pc = step.here;
+                1
+            }
+        }
+    }
+
+    /// Collects the hot instructions from the program counter up to a branch. False, and
+    /// nothing is kept, if there is no instruction: the address may then be anything.
+    #[inline(never)]
+    fn build_block(&mut self, code: &mut Code, memory: &mut Memory) -> bool {
+        let start = self.pc;
+        let mut block = Block::empty(start);
+        let mut steps = Vec::new();
+        while steps.len() < MAX_STEPS {
+            let here = block.end;
+            let known = code.at(here).filter(|slot| slot.it == 0).copied();
+            let slot = match known {
+                Some(slot) => slot,
+                None => {
+                    let Ok(slot) = self.predecode(memory, here) else {
+                        if here == start {
+                            return false;
+                        }
+                        break;
+                    };
+                    code.insert(here, slot);
+                    slot
+                }
+            };
+            let Some(hot) = Hot::new(&slot.op) else {
+                break;
+            };
+            let cycles = if steps.is_empty() {
+                block.first_cost = slot.cost;
+                block.first_feels = slot.feels;
+                u64::from(slot.cost)
+            } else {
+                self.costs.after(block.leaves & slot.feels, slot.cost)
+            };
+            steps.push(Step {
+                hot,
+                here,
+                before: block.cycles,
+                left: block.leaves,
+            });
+            block.cycles += cycles as u32;
+            block.leaves = slot.leaves;
+            block.end = here.wrapping_add(u32::from(slot.size));
+            block.uses_fpu |= slot.op.is_fpu();
+            if hot.branches() {
+                break;
+            }
+        }
+        code.blocks.insert(start, &steps, block);
+        true
+    }
+
+    /// Executes one instruction, whatever it is.
+    #[inline(never)]
+    fn step<M: Mmio + ?Sized>(
+        &mut self,
+        code: &mut Code,
+        memory: &mut Memory,
+        mmio: &mut M,
+    ) -> Option<Exit> {
+        let here = self.pc;
+        let slot: Slot = match code.at(here) {
+            Some(slot) if slot.it == self.it => *slot,
+            _ => match self.predecode(memory, here) {
+                Ok(slot) => {
+                    code.insert(here, slot);
+                    slot
+                }
+                Err(exit) => return Some(exit),
+            },
+        };
+        let now = self.cycle;
+        self.pc = here.wrapping_add(u32::from(slot.size));
+        if slot.it != 0 && !self.enter_it(&slot) {
+            self.left = 0;
+            return None;
+        }
+        self.cycle += self.costs.after(self.left & slot.feels, slot.cost);
+        self.instructions += 1;
+        self.left = slot.leaves;
+        match self.execute(&slot.op, here, memory, mmio) {
+            Ok(()) => None,
+            Err(Trap::Fault(kind, address)) => {
+                // As if the instruction had not begun.
+                self.cycle = now;
+                self.instructions -= 1;
+                self.it = slot.it;
+                self.pc = here;
+                Some(Exit::Fault(self.fault(kind, here, address, memory)))
+            }
+            Err(trap) => {
+                self.left = 0;
+                self.leave(trap)
+            }
+        }
     }
 }

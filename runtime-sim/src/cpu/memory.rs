@@ -50,7 +50,8 @@ pub struct Effects {
 /// The bus beyond local SRAM and the system control space.
 pub trait Mmio {
     /// Reads `size` at `addr`; the value is zero-extended. `cycle` is the core's clock
-    /// at the start of the instruction. Addresses are aligned to `size`.
+    /// at the end of the instruction, wait states not counted. Addresses are aligned
+    /// to `size`.
     fn read(&mut self, addr: u32, size: Size, cycle: u64) -> Result<u32, BusError>;
 
     /// Writes the low `size` bits of `value` at `addr`.
@@ -160,6 +161,33 @@ impl Memory {
         Some(self.note_store(addr, N as u32))
     }
 
+    /// As [`Memory::store`], but only outside decoded code; false, and nothing is
+    /// written, otherwise.
+    #[inline(always)]
+    pub(super) fn store_data<const N: usize>(&mut self, addr: u32, value: [u8; N]) -> bool {
+        if self.is_code(addr, N as u32) {
+            return false;
+        }
+        let a = addr as usize;
+        match self.bytes.get_mut(a..a + N) {
+            Some(bytes) => {
+                bytes.copy_from_slice(&value);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// `count` consecutive words outside decoded code.
+    #[inline(always)]
+    pub(super) fn block_data_mut(&mut self, addr: u32, count: u32) -> Option<&mut [u8]> {
+        if self.is_code(addr, 4 * count) {
+            return None;
+        }
+        let a = addr as usize;
+        self.bytes.get_mut(a..a + 4 * count as usize)
+    }
+
     /// `count` consecutive words for a block transfer of the core.
     #[inline]
     pub(super) fn block(&self, addr: u32, count: u32) -> Option<&[u8]> {
@@ -178,12 +206,17 @@ impl Memory {
     /// Notes a write to decoded code.
     #[inline(always)]
     fn note_store(&mut self, addr: u32, len: u32) -> bool {
-        let end = addr.saturating_add(len);
-        let hit = addr < self.code.end && end > self.code.start;
+        let hit = self.is_code(addr, len);
         if hit {
-            self.dirty = join(&self.dirty, &(addr..end));
+            self.dirty = join(&self.dirty, &(addr..addr.saturating_add(len)));
         }
         hit
+    }
+
+    /// True if instructions were decoded from around these addresses.
+    #[inline(always)]
+    fn is_code(&self, addr: u32, len: u32) -> bool {
+        addr < self.code.end && addr.saturating_add(len) > self.code.start
     }
 
     /// The core has decoded an instruction here.

@@ -16,6 +16,7 @@
 //! **Determinism:** the result of a run depends only on the core, the memory and the
 //! answers of the devices.
 
+mod block;
 mod code;
 mod core;
 mod cycles;

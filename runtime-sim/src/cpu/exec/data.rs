@@ -251,7 +251,7 @@ impl Core {
 
     /// Lowest address and new base of a block transfer.
     #[inline(always)]
-    pub(super) fn block_range(&self, down: bool, rn: Reg, count: u32) -> (u32, u32) {
+    pub(in super::super) fn block_range(&self, down: bool, rn: Reg, count: u32) -> (u32, u32) {
         let base = self.get(rn);
         if down {
             let low = base.wrapping_sub(4 * count);
