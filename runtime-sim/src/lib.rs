@@ -20,6 +20,7 @@ pub mod batch;
 pub mod bus;
 mod chip;
 pub mod cpu;
+pub mod host;
 pub mod inputs;
 mod load;
 pub mod machine;

@@ -9,7 +9,7 @@
 
 use crate::bus::Bus;
 use crate::cpu::{Core, Exit, Fault, Memory};
-use crate::mmio::comms::Packet;
+use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
 use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
 use crate::symbols::Symbols;
@@ -88,8 +88,8 @@ pub(crate) struct Snapshot {
 pub(crate) enum Pause {
     /// Nothing to do before this cycle, or ever.
     Asleep(Option<u64>),
-    /// The others must be run up to this PE's clock first.
-    Waiting,
+    /// The others must be run up to this cycle first; nothing is sent before it.
+    Waiting(u64),
     /// The last tick is over, or the time of the run.
     Ended,
 }
@@ -209,7 +209,7 @@ impl Pe {
     }
 
     /// A packet is on its way here.
-    pub(crate) fn expect(&mut self, arrival: crate::mmio::comms::Arrival) {
+    pub(crate) fn expect(&mut self, arrival: Arrival) {
         self.bus.comms.expect(arrival);
     }
 
@@ -274,13 +274,16 @@ impl Pe {
             match exit {
                 Exit::Wfi | Exit::Wfe => self.end_work(self.core.cycle),
                 Exit::CycleLimit | Exit::Device => {}
-                Exit::Fault(_) if self.bus.comms.is_blocked() => return Ok(Pause::Waiting),
-                Exit::Fault(fault) => return Err(self.faulted(&fault)),
+                Exit::Fault(fault) => match self.bus.comms.take_blocked() {
+                    // The access is repeated when the PE runs again.
+                    Some(cycle) => return Ok(Pause::Waiting(cycle)),
+                    None => return Err(self.faulted(&fault)),
+                },
                 Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
                 Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
             }
-            if self.sent.len() >= crate::mmio::comms::OUTBOX_LIMIT {
-                return Ok(Pause::Waiting);
+            if self.sent.len() >= OUTBOX_LIMIT {
+                return Ok(Pause::Waiting(self.core.cycle));
             }
         }
     }
@@ -401,10 +404,10 @@ impl Pe {
             match exit {
                 Exit::Wfi | Exit::Wfe => break,
                 Exit::CycleLimit | Exit::Device => {}
-                Exit::Fault(_) if self.bus.comms.is_blocked() => {
-                    self.bus.comms.set_horizon(u64::MAX);
-                }
-                Exit::Fault(fault) => return Err(self.faulted(&fault)),
+                Exit::Fault(fault) => match self.bus.comms.take_blocked() {
+                    Some(_) => self.bus.comms.set_horizon(u64::MAX),
+                    None => return Err(self.faulted(&fault)),
+                },
                 Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
                 Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
             }

@@ -42,11 +42,10 @@ pub(crate) fn run(
             continue;
         };
         let pause = pe.run(time, horizon, session)?;
-        let clock = pe.cycle();
         let next = match pause {
             Pause::Asleep(_) if until == Until::FirstSleep => None,
             Pause::Asleep(due) => due,
-            Pause::Waiting => Some(clock),
+            Pause::Waiting(cycle) => Some(cycle),
             Pause::Ended => None,
         };
         if let Some(next) = next {

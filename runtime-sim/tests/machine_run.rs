@@ -114,8 +114,8 @@ fn a_pe_can_send_to_itself_and_the_ring_wraps() {
 
 #[test]
 fn packets_of_several_senders_arrive_by_time_then_place() {
-    // Equally far from the router: (1,3) and (4,6)'s neighbours differ only in
-    // their coordinates, so packets sent in the same cycle tie.
+    // Both PEs of QPE (1,3) are three hops from the router and send in the same
+    // cycle: the lower PE is first. (3,3) is nearer.
     let sender = |pe, key| Guest {
         pe,
         key,

@@ -6,9 +6,12 @@
 //! It is full when the advanced write pointer would meet the read pointer; then
 //! the packet is lost and counted. Writing `start` puts both pointers there.
 //!
+//! Packets carry a key only: the payload register can be written, but nothing is
+//! sent of it, since rings of the key-only configuration would not hold it.
+//!
 //! What a program reads from a ring register at cycle c depends on every packet
 //! that arrives until c. [`Comms::horizon`] is the cycle up to which arrivals
-//! are known; an access beyond it is refused with [`Comms::is_blocked`] set, and
+//! are known; an access beyond it is refused with [`Comms::take_blocked`] set, and
 //! the scheduler repeats it when the other PEs have caught up.
 
 use crate::cpu::BusError;
@@ -112,7 +115,7 @@ pub struct Comms {
     horizon: u64,
     /// Least number of cycles from any PE to any PE.
     lookahead: u64,
-    blocked: bool,
+    blocked: Option<u64>,
 }
 
 impl Comms {
@@ -134,7 +137,7 @@ impl Comms {
             outbox: Vec::new(),
             horizon: 0,
             lookahead,
-            blocked: false,
+            blocked: None,
         }
     }
 
@@ -159,9 +162,9 @@ impl Comms {
         self.horizon
     }
 
-    /// True, once, if the last refused access only came too early.
-    pub fn is_blocked(&mut self) -> bool {
-        std::mem::take(&mut self.blocked)
+    /// The cycle, once, of an access that was refused only because it came too early.
+    pub fn take_blocked(&mut self) -> Option<u64> {
+        self.blocked.take()
     }
 
     /// A packet is on its way here.
@@ -238,7 +241,7 @@ impl Comms {
     /// Makes the ring current at `cycle`, or refuses if that is not known yet.
     fn synchronise(&mut self, cycle: u64) -> Result<(), BusError> {
         if cycle >= self.horizon {
-            self.blocked = true;
+            self.blocked = Some(cycle);
             return Err(BusError::Refused);
         }
         self.advance(cycle);
@@ -427,8 +430,8 @@ mod tests {
     fn an_access_beyond_the_horizon_waits() {
         let (mut c, r) = comms(4);
         assert_eq!(c.read(r.dma_write, 1000), Err(BusError::Refused));
-        assert!(c.is_blocked());
-        assert!(!c.is_blocked());
+        assert_eq!(c.take_blocked(), Some(1000));
+        assert_eq!(c.take_blocked(), None);
         c.write(r.tkr, 7, 500).expect("send");
         assert_eq!(c.read(r.dma_write, 509), Ok(RING));
         assert_eq!(c.read(r.dma_write, 510), Err(BusError::Refused));
@@ -441,7 +444,7 @@ mod tests {
         assert_eq!(c.read(r.id, 0), Ok(0x0102_0000 | 3 << 5 | 4 << 2 | 1));
         assert_eq!(c.read(r.tctl, 0), Ok(READY));
         assert_eq!(c.write(r.dma_read, RING + 2, 0), Err(BusError::Refused));
-        assert!(!c.is_blocked());
+        assert_eq!(c.take_blocked(), None);
         assert_eq!(c.read(0x0, 0), Err(BusError::Refused));
     }
 }
