@@ -2,7 +2,7 @@
 
 use ir::Origin;
 use ir::code::Code;
-use ir::diag::Diagnostic;
+use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::image::{Program, SliceInfo};
 use ir::memory::events;
 
@@ -30,13 +30,13 @@ pub struct Taps {
     pub v: Vec<usize>,
 }
 
-fn bad_input(message: String) -> Diagnostic {
-    Diagnostic::error(Code::InputData, &Origin::Compiler, message)
+fn bad_input(message: String) -> Diagnostics {
+    Diagnostic::error(Code::InputData, &Origin::Compiler, message).into()
 }
 
 impl SampleRun {
     /// Refuses what cannot be run on `program`.
-    pub(crate) fn check(&self, program: &Program) -> Result<(), Diagnostic> {
+    pub(crate) fn check(&self, program: &Program) -> Result<()> {
         if self.inputs.len() > program.inputs.len() {
             return Err(bad_input(format!(
                 "the sample has {} inputs, the network {}",
@@ -134,11 +134,7 @@ impl Feeder {
 
     /// The bytes of the window that begins with `tick`, if the one before ends
     /// there. Ticks beyond the sample's events are zero counts.
-    pub(crate) fn window(
-        &mut self,
-        sample: &SampleRun,
-        tick: u32,
-    ) -> Result<Option<Vec<u8>>, Diagnostic> {
+    pub(crate) fn window(&mut self, sample: &SampleRun, tick: u32) -> Result<Option<Vec<u8>>> {
         if tick < self.next || tick >= sample.ticks {
             return Ok(None);
         }
@@ -163,7 +159,7 @@ impl Feeder {
         Ok(Some(window))
     }
 
-    fn too_many(&self, tick: u32, n: usize) -> Diagnostic {
+    fn too_many(&self, tick: u32, n: usize) -> Diagnostics {
         let need = events::tick_bytes(n as u32);
         Diagnostic::error(
             Code::InputWindow,
@@ -180,5 +176,6 @@ impl Feeder {
             self.bytes
         ))
         .help("use fewer atoms per core for this population (--atoms-per-core)")
+        .into()
     }
 }

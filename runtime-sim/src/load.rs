@@ -11,14 +11,12 @@ use crate::router::{Exit, Router};
 use crate::session::{HostPe, Recorder};
 use crate::symbols::Symbols;
 use ir::code::Code;
-use ir::diag::Diagnostic;
+use ir::diag::{Diagnostic, Diagnostics, Result as Checked};
 use ir::geometry::GlobalPe;
 use ir::image::{ChipImage, ImageSet, PeImage, PopulationInfo, Program, SliceInfo};
 use ir::memory::{control, record};
 use ir::{Origin, Target};
 use std::collections::{BTreeMap, BTreeSet};
-
-type Checked<T> = Result<T, Diagnostic>;
 
 /// More than any real program has; bounds the work of looking at one.
 const MAX_SEGMENTS: usize = 4096;
@@ -32,9 +30,10 @@ pub(crate) struct Parts {
     pub(crate) hosts: Vec<HostPe>,
 }
 
-fn bad(message: impl Into<String>) -> Diagnostic {
+fn bad(message: impl Into<String>) -> Diagnostics {
     Diagnostic::error(Code::BundleInvalid, &Origin::Compiler, message)
         .help("compile the network again")
+        .into()
 }
 
 fn ensure(holds: bool, message: impl FnOnce() -> String) -> Checked<()> {
@@ -135,8 +134,10 @@ fn interrupt(line: u32, key: &str) -> Checked<u8> {
     }
 }
 
-fn usage(message: String) -> Diagnostic {
-    Diagnostic::error(Code::Usage, &Origin::Compiler, message).help("change the target file")
+fn usage(message: String) -> Diagnostics {
+    Diagnostic::error(Code::Usage, &Origin::Compiler, message)
+        .help("change the target file")
+        .into()
 }
 
 /// Cycles of the core, from the target.

@@ -8,7 +8,7 @@ use crate::report::SampleResult;
 use crate::sched::{self, Until};
 use crate::session::{HostPe, Session};
 use ir::Target;
-use ir::diag::{Diagnostic, Result};
+use ir::diag::Result;
 use ir::geometry::GlobalPe;
 use ir::image::{ImageSet, Program, SliceInfo};
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl Machine {
         Ok(machine)
     }
 
-    fn start_up(&mut self) -> std::result::Result<(), Diagnostic> {
+    fn start_up(&mut self) -> Result<()> {
         for pe in &mut self.pes {
             pe.reset()?;
         }

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::symbols::Symbols;
 use ir::Origin;
 use ir::code::Code;
-use ir::diag::Diagnostic;
+use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::geometry::GlobalPe;
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ impl Pe {
         }
     }
 
-    pub(crate) fn reset(&mut self) -> Result<(), Diagnostic> {
+    pub(crate) fn reset(&mut self) -> Result<()> {
         let result = self.core.reset(&self.memory);
         result.map_err(|fault| self.faulted(&fault))
     }
@@ -237,7 +237,7 @@ impl Pe {
         time: u64,
         horizon: u64,
         session: &mut Session<'_>,
-    ) -> Result<Pause, Diagnostic> {
+    ) -> Result<Pause> {
         if self.core.is_asleep() {
             self.core.cycle = self.core.cycle.max(time);
         }
@@ -302,7 +302,7 @@ impl Pe {
     }
 
     /// Takes over what the devices noted during the last stretch of execution.
-    fn after_run(&mut self, session: &mut Session<'_>) -> Result<(), Diagnostic> {
+    fn after_run(&mut self, session: &mut Session<'_>) -> Result<()> {
         let tick = self.tick();
         let sent = self.bus.comms.outbox();
         self.stats.sent += sent.len() as u64;
@@ -323,7 +323,7 @@ impl Pe {
     }
 
     /// The timer reaches zero at `due`. True if that ends the run.
-    fn timer_interrupt(&mut self, due: u64, session: &mut Session<'_>) -> Result<bool, Diagnostic> {
+    fn timer_interrupt(&mut self, due: u64, session: &mut Session<'_>) -> Result<bool> {
         let tick = self.tick();
         if let Some(tick) = tick {
             session.tick_ends(self.index, tick, &self.memory);
@@ -359,7 +359,7 @@ impl Pe {
         }
     }
 
-    fn begin_work(&mut self, at: u64, session: &mut Session<'_>) -> Result<(), Diagnostic> {
+    fn begin_work(&mut self, at: u64, session: &mut Session<'_>) -> Result<()> {
         session.work_begins(self.index, self.work.begun, &mut self.memory)?;
         self.work.begun += 1;
         self.work.since = Some(at);
@@ -384,7 +384,7 @@ impl Pe {
     /// After the run: lets a late program finish its work, so that its cycles
     /// are known and a program that never ends is found in short runs too. What
     /// it sends no longer counts.
-    pub(crate) fn finish_work(&mut self) -> Result<(), Diagnostic> {
+    pub(crate) fn finish_work(&mut self) -> Result<()> {
         self.bus.comms.set_horizon(u64::MAX);
         while self.core.can_run() {
             let fuel = self.fuel_limit();
@@ -423,7 +423,7 @@ impl Pe {
         }
     }
 
-    fn faulted(&self, fault: &Fault) -> Diagnostic {
+    fn faulted(&self, fault: &Fault) -> Diagnostics {
         let message = format!("the program of {} faulted: {}", self.fixed.name, fault.kind);
         let mut d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
             "pc {}, opcode {:04x} {:04x}, cycle {}",
@@ -439,19 +439,20 @@ impl Pe {
         }
         self.in_tick(d)
             .help("this is a bug in s2c; please report it with the input that shows it")
+            .into()
     }
 
-    fn stopped(&self, why: &str) -> Diagnostic {
+    fn stopped(&self, why: &str) -> Diagnostics {
         let message = format!("the program of {} stopped: {why}", self.fixed.name);
         let d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
             "pc {}, cycle {}",
             self.place_of(self.core.pc),
             self.core.cycle
         ));
-        self.in_tick(d)
+        self.in_tick(d).into()
     }
 
-    fn out_of_fuel(&self) -> Diagnostic {
+    fn out_of_fuel(&self) -> Diagnostics {
         let message = format!("the program of {} did not finish its work", self.fixed.name);
         let d = Diagnostic::error(Code::FuelExhausted, &Origin::Compiler, message).note(format!(
             "it was awake for {FUEL_TICKS} ticks x {} cycles = {} cycles; pc {}, cycle {}",
@@ -460,7 +461,7 @@ impl Pe {
             self.place_of(self.core.pc),
             self.core.cycle
         ));
-        self.in_tick(d)
+        self.in_tick(d).into()
     }
 
     fn in_tick(&self, d: Diagnostic) -> Diagnostic {

@@ -10,7 +10,7 @@
 use crate::chip::Chips;
 use crate::pe::{Pause, Pe};
 use crate::session::Session;
-use ir::diag::Diagnostic;
+use ir::diag::Result;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -29,7 +29,7 @@ pub(crate) fn run(
     chips: &mut Chips,
     session: &mut Session<'_>,
     until: Until,
-) -> Result<(), Diagnostic> {
+) -> Result<()> {
     let mut turns: BinaryHeap<Reverse<(u64, usize)>> = pes
         .iter()
         .enumerate()

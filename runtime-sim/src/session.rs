@@ -6,7 +6,7 @@ use crate::inputs::{Feeder, SampleRun};
 use crate::report::{Frame, SpikeTap, VTap};
 use ir::Origin;
 use ir::code::Code;
-use ir::diag::Diagnostic;
+use ir::diag::{Diagnostic, Result};
 use ir::image::{Program, SliceInfo};
 use ir::memory::{control, record};
 
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
         hosts: &'a mut [HostPe],
         end_time: u64,
         index_of: impl Fn(&SliceInfo) -> Option<usize>,
-    ) -> Result<Self, Diagnostic> {
+    ) -> Result<Self> {
         for host in hosts.iter_mut() {
             host.feeders.iter_mut().for_each(Feeder::restart);
         }
@@ -136,12 +136,7 @@ impl<'a> Session<'a> {
     }
 
     /// A PE is about to begin its `work`-th piece of work.
-    pub(crate) fn work_begins(
-        &mut self,
-        pe: usize,
-        work: u32,
-        memory: &mut Memory,
-    ) -> Result<(), Diagnostic> {
+    pub(crate) fn work_begins(&mut self, pe: usize, work: u32, memory: &mut Memory) -> Result<()> {
         let Some(host) = self.hosts.get_mut(pe) else {
             return Ok(());
         };
@@ -204,7 +199,7 @@ impl<'a> Session<'a> {
     pub(crate) fn finish<'m>(
         &mut self,
         memories: impl Iterator<Item = &'m mut Memory>,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<()> {
         for (host, memory) in self.hosts.iter().zip(memories) {
             for recorder in &host.recorders {
                 let used = recorder.used(memory)?;
@@ -221,7 +216,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn zeros(ticks: usize, n: u32, name: &str) -> Result<Vec<u32>, Diagnostic> {
+fn zeros(ticks: usize, n: u32, name: &str) -> Result<Vec<u32>> {
     let mut words = Vec::new();
     let wanted = ticks.checked_mul(n as usize);
     match wanted.filter(|&w| words.try_reserve_exact(w).is_ok()) {
@@ -236,13 +231,14 @@ fn zeros(ticks: usize, n: u32, name: &str) -> Result<Vec<u32>, Diagnostic> {
         )
         .note(format!(
             "{ticks} ticks x {n} atoms x 4 B do not fit the host's memory"
-        ))),
+        ))
+        .into()),
     }
 }
 
 impl Recorder {
     /// Bytes of the region in use.
-    fn used(&self, memory: &Memory) -> Result<u32, Diagnostic> {
+    fn used(&self, memory: &Memory) -> Result<u32> {
         let pointer = memory.word(self.slice.control_addr + control::RECORD_WRITE);
         let used = pointer.and_then(|p| p.checked_sub(self.addr));
         let frame = record::frame_bytes(self.slice.n);
@@ -262,16 +258,12 @@ impl Recorder {
                     self.addr,
                     self.bytes
                 ))
+                .into()
             })
     }
 
     /// Takes every frame out of the region.
-    fn empty(
-        &self,
-        used: u32,
-        memory: &mut Memory,
-        frames: &mut Vec<Frame>,
-    ) -> Result<(), Diagnostic> {
+    fn empty(&self, used: u32, memory: &mut Memory, frames: &mut Vec<Frame>) -> Result<()> {
         let frame = record::frame_bytes(self.slice.n);
         let bytes = memory.read(self.addr, used as usize).unwrap_or(&[]);
         for bytes in bytes.chunks_exact(frame as usize) {
@@ -301,6 +293,6 @@ impl Recorder {
         let pointer = self.slice.control_addr + control::RECORD_WRITE;
         memory
             .write(pointer, &self.addr.to_le_bytes())
-            .ok_or_else(|| Diagnostic::internal("a control region left SRAM"))
+            .ok_or_else(|| Diagnostic::internal("a control region left SRAM").into())
     }
 }
