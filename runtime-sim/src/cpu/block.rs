@@ -11,8 +11,8 @@
 use super::core::Core;
 use super::exec::branch_target;
 use super::hot::Hot;
-use super::memory::Memory;
-use super::op::Reg;
+use super::memory::{Memory, NoMmio};
+use super::op::{Index, LoadKind, Op, Reg, StoreKind};
 
 /// No block starts here, and none was tried.
 const UNKNOWN: u32 = 0;
@@ -148,6 +148,18 @@ impl Core {
     pub(super) fn execute_block(&mut self, steps: &[Step], end: u32, memory: &mut Memory) -> End {
         for (index, step) in steps.iter().enumerate() {
             match step.hot {
+                Hot::Pure(ref op) => {
+                    if self.execute(op, step.here, memory, &mut NoMmio).is_err() {
+                        return End::Bail(index);
+                    }
+                }
+                Hot::Access(ref op) => {
+                    if !self.plain_access(op, step.here, memory)
+                        || self.execute(op, step.here, memory, &mut NoMmio).is_err()
+                    {
+                        return End::Bail(index);
+                    }
+                }
                 Hot::MovImm { rd, imm } => {
                     self.set(rd, imm);
                 }
@@ -402,6 +414,18 @@ impl Core {
                         self.set_any(rn, moved);
                     }
                 }
+                Hot::Bl { offset } => {
+                    self.regs[14] = end | 1;
+                    return End::Done(branch_target(step.here, offset), false);
+                }
+                Hot::Bx { rm } => {
+                    let target = self.get(rm);
+                    // An even address faults, and the top may be an exception return.
+                    if target & 1 == 0 || target >> 28 == 0xf {
+                        return End::Bail(index);
+                    }
+                    return End::Done(target & !1, false);
+                }
                 Hot::B { offset } => return End::Done(branch_target(step.here, offset), false),
                 Hot::Beq { offset } => {
                     if self.flags.z {
@@ -430,6 +454,82 @@ impl Core {
             }
         }
         End::Done(end, false)
+    }
+
+    /// True if an access is aligned, inside SRAM, and no store into code, so that it has
+    /// no effect but the obvious one.
+    fn plain_access(&self, op: &Op, here: u32, memory: &Memory) -> bool {
+        let pc = here.wrapping_add(4) & !3;
+        let load = |kind| match kind {
+            LoadKind::W => 4,
+            LoadKind::H | LoadKind::Sh => 2,
+            LoadKind::B | LoadKind::Sb => 1,
+        };
+        let store = |kind| match kind {
+            StoreKind::W => 4,
+            StoreKind::H => 2,
+            StoreKind::B => 1,
+        };
+        let base = |rn| if rn == 15 { pc } else { self.get(rn) };
+        let moved = |rn, offset: i32| base(rn).wrapping_add_signed(offset);
+        let indexed = |index, rn, offset: i32| match index {
+            Index::Post => base(rn),
+            Index::Offset | Index::Pre => moved(rn, offset),
+        };
+        let scaled = |rn, rm, shift: u8| self.get(rn).wrapping_add(self.get(rm) << (shift & 3));
+        // Address, bytes, alignment, and whether it is a store.
+        let (at, bytes, align, writes) = match *op {
+            Op::Load {
+                kind,
+                index,
+                rn,
+                offset,
+                ..
+            } => (indexed(index, rn, offset), load(kind), load(kind), false),
+            Op::LoadReg {
+                kind,
+                rn,
+                rm,
+                shift,
+                ..
+            } => (scaled(rn, rm, shift), load(kind), load(kind), false),
+            Op::LoadLit { kind, offset, .. } => (moved(15, offset), load(kind), load(kind), false),
+            Op::Store {
+                kind,
+                index,
+                rn,
+                offset,
+                ..
+            } => (indexed(index, rn, offset), store(kind), store(kind), true),
+            Op::StoreReg {
+                kind,
+                rn,
+                rm,
+                shift,
+                ..
+            } => (scaled(rn, rm, shift), store(kind), store(kind), true),
+            Op::LoadDual {
+                index, rn, offset, ..
+            } => (indexed(index, rn, offset.into()), 8, 4, false),
+            Op::StoreDual {
+                index, rn, offset, ..
+            } => (indexed(index, rn, offset.into()), 8, 4, true),
+            Op::VLoad {
+                double, rn, offset, ..
+            } => (
+                moved(rn, offset.into()),
+                4 + 4 * u32::from(double),
+                4,
+                false,
+            ),
+            Op::VStore {
+                double, rn, offset, ..
+            } => (moved(rn, offset.into()), 4 + 4 * u32::from(double), 4, true),
+            _ => return false,
+        };
+        at & (align - 1) == 0
+            && memory.contains(at, bytes)
+            && !(writes && memory.is_code(at, bytes))
     }
 
     /// LDM inside SRAM; false if it is not, with nothing changed.

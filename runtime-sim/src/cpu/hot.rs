@@ -5,12 +5,22 @@
 //! They have no effect but on registers, flags and local SRAM, and none writes SP
 //! except as a pointer that stays.
 
-use super::op::{Cond, Dp, Extract, Index, LoadKind, Mul, Op, Reg, SReg, Shift};
+use super::op::{Cond, Dp, Extract, Index, LoadKind, Misc, Mul, Op, Reg, SReg, Shift};
 use super::op::{StoreKind, V2, V3};
 
 /// An instruction in the form in which a block executes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hot {
+    /// Anything else that reaches only registers and flags.
+    Pure(Op),
+    /// Any other access that stays in a block if it is aligned and in SRAM.
+    Access(Op),
+    Bl {
+        offset: i32,
+    },
+    Bx {
+        rm: Reg,
+    },
     MovImm {
         rd: Reg,
         imm: u32,
@@ -278,8 +288,66 @@ pub(super) enum Hot {
 }
 
 impl Hot {
-    /// The hot form of `op`, if it has one.
+    /// The hot form of `op`, if it can stand in a block.
     pub(super) fn new(op: &Op) -> Option<Hot> {
+        Hot::special(op).or_else(|| Hot::general(op))
+    }
+
+    /// The forms without a variant of their own.
+    fn general(op: &Op) -> Option<Hot> {
+        match *op {
+            // The duration of a division depends on its operands.
+            Op::Misc {
+                f: Misc::Sdiv | Misc::Udiv,
+                ..
+            } => None,
+            Op::DpImm { .. }
+            | Op::DpReg { .. }
+            | Op::ShiftReg { .. }
+            | Op::Adr { .. }
+            | Op::MovFromPc { .. }
+            | Op::AddFromPc { .. }
+            | Op::Movt { .. }
+            | Op::Bfi { .. }
+            | Op::Bfx { .. }
+            | Op::Extend { .. }
+            | Op::Pkh { .. }
+            | Op::Sat { .. }
+            | Op::Sat16 { .. }
+            | Op::Parallel { .. }
+            | Op::Misc { .. }
+            | Op::Mul { .. }
+            | Op::MulLong { .. }
+            | Op::Preload
+            | Op::Nop
+            | Op::Barrier
+            | Op::V3 { .. }
+            | Op::V2 { .. }
+            | Op::VMovImm { .. }
+            | Op::VCmpZero { .. }
+            | Op::VCvtFixed { .. }
+            | Op::VMov2ToCore { .. }
+            | Op::VMov2FromCore { .. }
+            | Op::VMrs { .. }
+            | Op::VMsr { .. } => Some(Hot::Pure(*op)),
+            Op::Load { rt, .. } | Op::LoadReg { rt, .. } | Op::LoadLit { rt, .. } if rt == 15 => {
+                None
+            }
+            Op::Load { .. }
+            | Op::LoadReg { .. }
+            | Op::LoadLit { .. }
+            | Op::Store { .. }
+            | Op::StoreReg { .. }
+            | Op::LoadDual { .. }
+            | Op::StoreDual { .. }
+            | Op::VLoad { .. }
+            | Op::VStore { .. } => Some(Hot::Access(*op)),
+            _ => None,
+        }
+    }
+
+    /// The forms with a variant of their own.
+    fn special(op: &Op) -> Option<Hot> {
         Some(match *op {
             Op::DpImm {
                 f, s, rd, rn, imm, ..
@@ -444,6 +512,8 @@ impl Hot {
                 count,
             },
             Op::B { offset } => Hot::B { offset },
+            Op::Bl { offset } => Hot::Bl { offset },
+            Op::Bx { rm } => Hot::Bx { rm },
             Op::BCond { cond, offset } => match cond.0 {
                 0 => Hot::Beq { offset },
                 1 => Hot::Bne { offset },
@@ -526,7 +596,13 @@ impl Hot {
     pub(super) fn branches(&self) -> bool {
         matches!(
             self,
-            Hot::B { .. } | Hot::Beq { .. } | Hot::Bne { .. } | Hot::BCond { .. } | Hot::Cbz { .. }
+            Hot::Bl { .. }
+                | Hot::Bx { .. }
+                | Hot::B { .. }
+                | Hot::Beq { .. }
+                | Hot::Bne { .. }
+                | Hot::BCond { .. }
+                | Hot::Cbz { .. }
         )
     }
 }

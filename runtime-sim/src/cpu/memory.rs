@@ -213,9 +213,15 @@ impl Memory {
         hit
     }
 
+    /// True if all of these addresses are inside.
+    #[inline(always)]
+    pub(super) fn contains(&self, addr: u32, len: u32) -> bool {
+        u64::from(addr) + u64::from(len) <= self.bytes.len() as u64
+    }
+
     /// True if instructions were decoded from around these addresses.
     #[inline(always)]
-    fn is_code(&self, addr: u32, len: u32) -> bool {
+    pub(super) fn is_code(&self, addr: u32, len: u32) -> bool {
         addr < self.code.end && addr.saturating_add(len) > self.code.start
     }
 
