@@ -296,7 +296,7 @@ mod tests {
         assert!(compare("x", &nan, &nan).expect("same shape").is_exact());
         let c = compare("x", &nan, &graded(&[1.0])).expect("same shape");
         assert_eq!((c.wrong_values, c.max_abs_error), (1, f64::MAX));
-        assert!(serde_json::to_string(&c).expect("JSON").contains("e308"));
+        assert!(serde_json::to_string(&c).expect("JSON").contains("e+308"));
     }
 
     #[test]
