@@ -349,8 +349,8 @@ fn arithmetic(op: &'static str) -> impl Fn(u32, u32, u32) -> Option<u32> + Copy 
             "band" => x & y,
             "bor" => x | y,
             "bxor" => x ^ y,
-            "smulhi" => (i64::from(sx) * i64::from(sy) >> bits) as u32,
-            "umulhi" => (u64::from(x) * u64::from(y) >> bits) as u32,
+            "smulhi" => ((i64::from(sx) * i64::from(sy)) >> bits) as u32,
+            "umulhi" => ((u64::from(x) * u64::from(y)) >> bits) as u32,
             "ishl" => x << shift_by(y, bits),
             "ushr" => x >> shift_by(y, bits),
             "sshr" => (sx >> shift_by(y, bits)) as u32,
@@ -970,7 +970,7 @@ fn folded_shapes() {
     }
     check2!(
         "v2 = sextend.i64 v0 v3 = sextend.i64 v1 v4 = imul v2, v3 v5 = iconst.i64 0x4000 v6 = iadd v4, v5 v7 = iconst.i64 15 v8 = sshr v6, v7 v9 = ireduce.i32 v8 return v9",
-        |a, b| (i64::from(a as i32) * i64::from(b as i32) + 0x4000 >> 15) as u32
+        |a, b| ((i64::from(a as i32) * i64::from(b as i32) + 0x4000) >> 15) as u32
     );
     suite.run();
 }

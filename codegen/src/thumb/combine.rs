@@ -88,7 +88,8 @@ fn combine_block(block: &mut VBlock, next_vreg: &mut usize) {
         return;
     }
     let mut homes: BTreeMap<(usize, i32), u8> = BTreeMap::new();
-    let mut next_home = 0u8;
+    // s0 to s7 come last: parameters and results live there.
+    let mut next_home = LONGEST as u8;
     let mut replaced: BTreeMap<usize, Vec<VInst>> = BTreeMap::new();
     for group in &groups {
         let key = (group[0].base.vreg(), group[0].offset);

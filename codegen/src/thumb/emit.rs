@@ -56,7 +56,7 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(Vec<Item>, FrameInfo), BackendError> {
     let frame = plan_frame(code, numbered, output);
-    if frame.spill_bytes > 1020 || frame.local_bytes > 4095 {
+    if frame.local_bytes > 4095 {
         return Err(BackendError::new(
             &code.name,
             "the stack frame exceeds 4 kB",
@@ -291,11 +291,17 @@ impl Emitter<'_> {
         };
         for piece in &vinst.pieces {
             items.push(match piece {
-                Piece::Inst { inst, cond, reloc } => Item::Inst {
-                    inst: place(*inst),
-                    cond: *cond,
-                    reloc: reloc.clone(),
-                },
+                Piece::Inst { inst, cond, reloc } => {
+                    let inst = place(*inst);
+                    if cond.is_none() && is_identity(&inst) {
+                        continue;
+                    }
+                    Item::Inst {
+                        inst,
+                        cond: *cond,
+                        reloc: reloc.clone(),
+                    }
+                }
                 Piece::Frame(inst) => Item::plain(frame_instruction(
                     place(*inst),
                     self.frame.spill_bytes as i32,
@@ -385,16 +391,26 @@ impl Emitter<'_> {
         let count = blocks.len();
         let mut reached = vec![false; count];
         mark(&blocks, &threaded, &mut reached);
-        // What the code after a block is: the next block that is not skipped.
-        let follows = |i: usize| (i + 1..count).find(|&j| reached[j]);
+        let order: Vec<usize> = self
+            .code
+            .layout
+            .iter()
+            .copied()
+            .filter(|&block| reached[block])
+            .collect();
+        let mut position = vec![0; count];
+        for (at, &block) in order.iter().enumerate() {
+            position[block] = at;
+        }
+        let mut blocks: Vec<Option<Emitted>> = blocks.into_iter().map(Some).collect();
         let label = |block: usize| Label(block as u32);
-        for (i, block) in blocks.into_iter().enumerate() {
-            if !reached[i] {
+        for (at, &i) in order.iter().enumerate() {
+            let Some(block) = blocks[i].take() else {
                 continue;
-            }
+            };
             items.push(Item::Label(label(i)));
             items.extend(block.items);
-            let next = follows(i);
+            let next = order.get(at + 1).copied();
             let jump = |items: &mut Vec<Item>, to: usize| {
                 if next != Some(to) {
                     items.push(Item::Branch {
@@ -453,12 +469,8 @@ impl Emitter<'_> {
                         cond: Some(Cond::Cs),
                         label: default,
                     });
-                    self.table(
-                        items,
-                        i,
-                        index,
-                        targets.iter().map(|&t| threaded[t]).collect(),
-                    );
+                    let targets: Vec<usize> = targets.iter().map(|&t| threaded[t]).collect();
+                    self.table(items, index, &targets, &|target| position[target] > at);
                 }
             }
         }
@@ -471,12 +483,18 @@ impl Emitter<'_> {
 
     /// Table entries reach only forward; backward targets get a branch after the
     /// table.
-    fn table(&mut self, items: &mut Vec<Item>, from: usize, index: Reg, targets: Vec<usize>) {
+    fn table(
+        &mut self,
+        items: &mut Vec<Item>,
+        index: Reg,
+        targets: &[usize],
+        is_later: &dyn Fn(usize) -> bool,
+    ) {
         let mut trampolines: BTreeMap<usize, Label> = BTreeMap::new();
         let labels = targets
             .iter()
             .map(|&target| {
-                if target > from {
+                if is_later(target) {
                     return Label(target as u32);
                 }
                 *trampolines
@@ -577,6 +595,23 @@ fn move_sp(down: bool, bytes: u32) -> Inst {
         rd: Reg::SP,
         rn: Reg::SP,
         imm: bytes as u16,
+    }
+}
+
+/// A move of a register to itself.
+fn is_identity(inst: &Inst) -> bool {
+    match *inst {
+        Inst::Mov {
+            s: false,
+            rd,
+            op2: Op2::Reg(rm),
+        } => rd == rm,
+        Inst::VUnary {
+            op: VUnaryOp::Mov,
+            sd,
+            sm,
+        } => sd == sm,
+        _ => false,
     }
 }
 

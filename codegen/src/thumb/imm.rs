@@ -21,7 +21,7 @@ pub fn modified(value: u32) -> Option<u32> {
         let unrotated = value.rotate_left(rotation);
         (0x80..=0xff)
             .contains(&unrotated)
-            .then(|| rotation << 7 | (unrotated & 0x7f))
+            .then_some(rotation << 7 | (unrotated & 0x7f))
     })
 }
 
@@ -36,7 +36,7 @@ pub fn vfp(bits: u32) -> Option<u8> {
         0b10_0000 => 0,
         _ => return None,
     };
-    (fraction & 0x7_ffff == 0).then(|| (sign << 7 | bit6 << 6 | low << 4 | fraction >> 19) as u8)
+    (fraction & 0x7_ffff == 0).then_some((sign << 7 | bit6 << 6 | low << 4 | fraction >> 19) as u8)
 }
 
 /// The value that [`vfp`] encoded.

@@ -24,6 +24,7 @@
 //! VFMA, and VMLA is never selected, so each step rounds as the reference does.
 
 pub mod asm;
+pub mod cost;
 pub mod encode;
 pub mod imm;
 pub mod inst;
@@ -34,8 +35,10 @@ mod combine;
 mod emit;
 mod error;
 mod layout;
+mod liveness;
 mod lower;
 mod midend;
+mod ops;
 mod peephole;
 mod print;
 mod regalloc;
@@ -138,6 +141,32 @@ pub struct FrameInfo {
 }
 
 impl MachineFunction {
+    /// The listing from offset `from` up to, not including, offset `to`.
+    pub fn lines(&self, from: u32, to: u32) -> &[Line] {
+        let index = |offset| self.listing.partition_point(|line| line.offset < offset);
+        &self.listing[index(from)..index(to).max(index(from))]
+    }
+
+    /// Start and end offset of the loops: from the target of each backward branch
+    /// to the end of that branch.
+    pub fn loops(&self) -> Vec<(u32, u32)> {
+        let mut found = Vec::new();
+        for (i, line) in self.listing.iter().enumerate() {
+            let LineKind::Inst(Inst::B { offset, .. } | Inst::BCond { offset, .. }, _) = line.kind
+            else {
+                continue;
+            };
+            let end = self
+                .listing
+                .get(i + 1)
+                .map_or(self.code.len() as u32, |next| next.offset);
+            if offset < -4 {
+                found.push((line.offset.wrapping_add_signed(offset + 4), end));
+            }
+        }
+        found
+    }
+
     /// The listing as text, one line each, in the manner of objdump: offset, then
     /// instruction. Branch targets are offsets in the function.
     pub fn disassembly(&self) -> String {

@@ -79,10 +79,11 @@ fn fold_compare(items: &mut [Item]) {
             [
                 compare,
                 Item::Branch {
-                    cond: Some(cond), ..
+                    cond: Some(Cond::Eq | Cond::Ne | Cond::Mi | Cond::Pl),
+                    ..
                 },
                 ..,
-            ] if matches!(cond, Cond::Eq | Cond::Ne | Cond::Mi | Cond::Pl) => {
+            ] => {
                 let zero = plain(compare).and_then(is_compare_zero);
                 if let Some(twin) = zero.and_then(|rn| with_flags(&producer, rn)) {
                     *previous = nothing();

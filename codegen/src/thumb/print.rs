@@ -458,7 +458,7 @@ impl Printer {
             let name = self.n(&name, s);
             return match (op, op2) {
                 (AluOp::Rsb, _) => format!("{}\t{rd}, {rn}", self.n("neg", s)),
-                (AluOp::Add | AluOp::Sub, Op2::Imm(imm)) if rd == rn && (imm > 7 || rd == rn) => {
+                (AluOp::Add | AluOp::Sub, Op2::Imm(imm)) if rd == rn => {
                     format!("{name}\t{rd}, #{imm}")
                 }
                 (AluOp::Add, Op2::Reg(rm)) if !s && rd == rn && self.high_add(rd, rm) => {
@@ -509,6 +509,7 @@ impl Printer {
             Addr::Post(rn, offset) => format!("[{rn}], #{offset}"),
             Addr::Index(rn, rm, 0) => format!("[{rn}, {rm}]"),
             Addr::Index(rn, rm, shift) => format!("[{rn}, {rm}, lsl #{shift}]"),
+            Addr::Literal(0) if !self.narrow => "[pc]".to_string(),
             Addr::Literal(offset) => format!("[pc, #{offset}]"),
         }
     }

@@ -4,7 +4,7 @@ use super::vcode::{Role, VCode, VInst, float_reg, int_reg};
 use super::{BackendError, Reg, SReg};
 use regalloc2::checker::Checker;
 use regalloc2::{
-    Algorithm, Block, Function, Inst, InstRange, MachineEnv, Operand, Output, PReg, PRegSet,
+    Algorithm, Block, Edit, Function, Inst, InstRange, MachineEnv, Operand, Output, PReg, PRegSet,
     RegClass, RegallocOptions, VReg,
 };
 
@@ -115,16 +115,22 @@ fn floats(range: std::ops::Range<u8>) -> impl Iterator<Item = PReg> {
     range.filter_map(SReg::new).map(float_reg)
 }
 
-/// r0 to r3 and s0 to s15 are free to use, r4 to r7 cost a push but encode in 16
-/// bits, the others come last. SP and PC are never allocated.
-fn environment() -> MachineEnv {
+/// SP and PC are never allocated. `frugal` prefers the registers that need no
+/// saving; otherwise those that encode in 16 bits come first, since a function
+/// that saves registers at all rarely minds two more.
+fn environment(frugal: bool) -> MachineEnv {
+    let (first, rest): (&[u8], &[u8]) = if frugal {
+        (&[0, 1, 2, 3, 12], &[4, 5, 6, 7, 8, 9, 10, 11, 14])
+    } else {
+        (&[0, 1, 2, 3, 4, 5, 6, 7], &[8, 9, 10, 11, 12, 14])
+    };
     let preferred = [
-        ints(&[0, 1, 2, 3, 4, 5, 6, 7]).collect(),
+        ints(first).collect(),
         floats(0..16).collect(),
         PRegSet::empty(),
     ];
     let other = [
-        ints(&[8, 9, 10, 11, 12, 14]).collect(),
+        ints(rest).collect(),
         floats(16..32).collect(),
         PRegSet::empty(),
     ];
@@ -142,7 +148,37 @@ pub(super) fn run(
     numbered: &Numbered<'_>,
     check: bool,
 ) -> Result<Output, BackendError> {
-    let env = environment();
+    // A leaf function that gets by without saved registers is worth a first try.
+    if !code.calls {
+        let output = allocate(code, numbered, check, true)?;
+        if !saves_integers(numbered, &output) {
+            return Ok(output);
+        }
+    }
+    allocate(code, numbered, check, false)
+}
+
+/// Whether an allocation writes r4 to r11 or LR.
+fn saves_integers(numbered: &Numbered<'_>, output: &Output) -> bool {
+    let saved = |preg: PReg| preg.class() == RegClass::Int && matches!(preg.hw_enc(), 4..=11 | 14);
+    output.allocs.iter().filter_map(|a| a.as_reg()).any(saved)
+        || numbered
+            .insts
+            .iter()
+            .any(|i| i.clobbers.into_iter().any(saved))
+        || output
+            .edits
+            .iter()
+            .any(|(_, Edit::Move { to, .. })| to.as_reg().is_some_and(saved))
+}
+
+fn allocate(
+    code: &VCode,
+    numbered: &Numbered<'_>,
+    check: bool,
+    frugal: bool,
+) -> Result<Output, BackendError> {
+    let env = environment(frugal);
     let options = RegallocOptions {
         verbose_log: false,
         validate_ssa: check,

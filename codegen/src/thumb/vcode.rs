@@ -136,13 +136,18 @@ pub(super) struct VBlock {
     pub(super) insts: Vec<VInst>,
     pub(super) succs: Vec<Succ>,
     pub(super) cold: bool,
+    /// Number of the innermost loop, if any.
+    pub(super) in_loop: Option<u32>,
 }
 
 #[derive(Debug)]
 pub(super) struct VCode {
     pub(super) name: String,
-    /// In emission order; the entry block is the first.
+    /// In reverse postorder, which the allocator and its checker want; the entry
+    /// block is the first.
     pub(super) blocks: Vec<VBlock>,
+    /// The order in memory: as the builder laid the blocks out, cold ones last.
+    pub(super) layout: Vec<usize>,
     pub(super) num_vregs: usize,
     /// Bytes of all stack slots.
     pub(super) slot_bytes: u32,

@@ -62,7 +62,7 @@ fn put(rt: Reg, rn: Reg, offset: i32) -> Inst {
 }
 
 fn pattern(n: u8) -> u32 {
-    0x5a5a_0000 | u32::from(n) * 0x101
+    0x5a5a_0000 | (u32::from(n) * 0x101)
 }
 
 /// Fills the callee-saved registers, or compares them and counts differences in r3.

@@ -1,7 +1,7 @@
 //! Calls: AAPCS hard-float, preserve-all, intrinsics.
 
 use super::super::asm::{RelocKind, SymbolRef};
-use super::super::inst::Inst;
+use super::super::inst::{Inst, Op2, VUnaryOp};
 use super::super::reg::{Reg, SReg};
 use super::super::vcode::{Access, Bundle, float_reg, int_reg};
 use super::intrinsics::{self, Intrinsic};
@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
     ArgumentExtension, Inst as ClifInst, InstructionData, Signature, Type, types,
 };
 use cranelift_codegen::isa::CallConv;
-use regalloc2::{Operand, PReg, PRegSet, RegClass};
+use regalloc2::{Operand, PReg, PRegSet, RegClass, VReg};
 
 /// The registers of arguments or results: r0 to r3 and s0 to s15, each class
 /// counted on its own.
@@ -62,6 +62,11 @@ impl Lower<'_> {
         let fail = |reason: String| self.fail(inst, reason);
         let args = locations(signature.params.iter().map(|p| p.value_type)).map_err(fail)?;
         let results = locations(signature.returns.iter().map(|p| p.value_type)).map_err(fail)?;
+        // In a cold block a copy keeps the argument register from pulling the value
+        // there on the hot path too.
+        let cold = self
+            .block
+            .is_some_and(|block| self.func.layout.is_cold(block));
         let first = usize::from(target.is_none());
         let mut b = Bundle::new();
         match target {
@@ -86,6 +91,13 @@ impl Lower<'_> {
                 ArgumentExtension::Uext => self.extended(value, false),
                 ArgumentExtension::Sext => self.extended(value, true),
             };
+            let vreg = if cold {
+                let argument = self.fresh(vreg.class());
+                self.copy(argument, vreg);
+                argument
+            } else {
+                vreg
+            };
             b.operands.push(Operand::reg_fixed_use(vreg, preg));
         }
         let mut clobbers = match signature.call_conv {
@@ -107,6 +119,31 @@ impl Lower<'_> {
         call.clobbers = clobbers;
         self.emit(call);
         Ok(())
+    }
+
+    pub(super) fn copy(&mut self, dest: VReg, source: VReg) {
+        let mut b = Bundle::new();
+        match source.class() {
+            RegClass::Float => {
+                let sm = b.use_float(source);
+                let sd = b.def_float(dest);
+                b.push(Inst::VUnary {
+                    op: VUnaryOp::Mov,
+                    sd,
+                    sm,
+                });
+            }
+            RegClass::Int | RegClass::Vector => {
+                let rm = b.use_reg(source);
+                let rd = b.def_reg(dest);
+                b.push(Inst::Mov {
+                    s: false,
+                    rd,
+                    op2: Op2::Reg(rm),
+                });
+            }
+        }
+        self.emit(b.finish());
     }
 
     fn intrinsic(&mut self, inst: ClifInst, name: &str, intrinsic: Intrinsic) -> Lowered<()> {

@@ -31,7 +31,7 @@ impl Lower<'_> {
         self.emit(b.finish());
     }
 
-    fn to_core(&mut self, dest: VReg, source: VReg) {
+    fn core_from_float(&mut self, dest: VReg, source: VReg) {
         let mut b = Bundle::new();
         let sn = b.use_float(source);
         let rt = b.def_reg(dest);
@@ -39,7 +39,7 @@ impl Lower<'_> {
         self.emit(b.finish());
     }
 
-    fn from_core(&mut self, dest: VReg, source: VReg) {
+    fn float_from_core(&mut self, dest: VReg, source: VReg) {
         let mut b = Bundle::new();
         let rt = b.use_reg(source);
         let sn = b.def_float(dest);
@@ -60,8 +60,10 @@ impl Lower<'_> {
             Opcode::Fmin => self.float_min_max(inst, dest, false),
             Opcode::Fmax => self.float_min_max(inst, dest, true),
             Opcode::Fcopysign => self.copysign(inst, dest),
-            Opcode::FcvtFromSint | Opcode::FcvtFromUint => self.from_int(inst, dest),
-            Opcode::FcvtToSintSat | Opcode::FcvtToUintSat => return self.to_int(inst, dest),
+            Opcode::FcvtFromSint | Opcode::FcvtFromUint => self.convert_from_int(inst, dest),
+            Opcode::FcvtToSintSat | Opcode::FcvtToUintSat => {
+                return self.convert_to_int(inst, dest);
+            }
             _ => return self.bitcast(inst, dest),
         }
         Ok(())
@@ -152,8 +154,8 @@ impl Lower<'_> {
         let (x, y) = (self.arg(inst, 0), self.arg(inst, 1));
         let (x, y) = (self.reg(x), self.reg(y));
         let (magnitude, sign) = (self.fresh_int(), self.fresh_int());
-        self.to_core(magnitude, x);
-        self.to_core(sign, y);
+        self.core_from_float(magnitude, x);
+        self.core_from_float(sign, y);
         let top = self.fresh_int();
         self.mov(top, Rhs::Shifted(sign, ShiftOp::Lsr, 31));
         let joined = self.fresh_int();
@@ -168,10 +170,10 @@ impl Lower<'_> {
             width: 1,
         });
         self.emit(b.finish());
-        self.from_core(dest, joined);
+        self.float_from_core(dest, joined);
     }
 
-    fn from_int(&mut self, inst: ClifInst, dest: VReg) {
+    fn convert_from_int(&mut self, inst: ClifInst, dest: VReg) {
         let x = self.arg(inst, 0);
         let signed = self.opcode(inst) == Opcode::FcvtFromSint;
         let inner = self.half_source(x);
@@ -187,7 +189,7 @@ impl Lower<'_> {
                 !half_signed
             };
             let source = self.reg(source);
-            self.from_core(moved, source);
+            self.float_from_core(moved, source);
             let mut b = Bundle::new();
             let sm = b.use_float(moved);
             let sd = b.def_float_reuse(dest, sm);
@@ -201,7 +203,7 @@ impl Lower<'_> {
             return self.emit(b.finish());
         }
         let source = self.extended(x, signed);
-        self.from_core(moved, source);
+        self.float_from_core(moved, source);
         let mut b = Bundle::new();
         let sm = b.use_float(moved);
         let sd = b.def_float(dest);
@@ -236,7 +238,7 @@ impl Lower<'_> {
 
     /// VCVT saturates and turns NaN into 0, as CLIF wants; narrow results
     /// saturate once more.
-    fn to_int(&mut self, inst: ClifInst, dest: VReg) -> Lowered<()> {
+    fn convert_to_int(&mut self, inst: ClifInst, dest: VReg) -> Lowered<()> {
         let x = self.arg(inst, 0);
         let signed = self.opcode(inst) == Opcode::FcvtToSintSat;
         let bits = self.ty(self.func.dfg.first_result(inst)).bits();
@@ -255,11 +257,11 @@ impl Lower<'_> {
         b.push(Inst::VCvt { op, sd, sm });
         self.emit(b.finish());
         if bits == 32 {
-            self.to_core(dest, converted);
+            self.core_from_float(dest, converted);
             return Ok(());
         }
         let word = self.fresh_int();
-        self.to_core(word, converted);
+        self.core_from_float(word, converted);
         let mut b = Bundle::new();
         let rn = b.use_reg(word);
         let rd = b.def_reg(dest);
@@ -281,14 +283,14 @@ impl Lower<'_> {
         match (self.ty(x) == types::F32, to_float) {
             (true, false) => {
                 let source = self.reg(x);
-                self.to_core(dest, source);
+                self.core_from_float(dest, source);
             }
             (false, true) => {
                 let source = match self.const_unsigned(x) {
                     Some(bits) => self.constant(Constant::Int(bits)),
                     None => self.reg(x),
                 };
-                self.from_core(dest, source);
+                self.float_from_core(dest, source);
             }
             _ => return Err(self.fail(inst, "this bitcast has no lowering")),
         }

@@ -25,7 +25,7 @@ use super::{BackendError, Options, Reg, SReg};
 pub(super) use address::frame_instruction;
 use constants::Constants;
 use cranelift_codegen::dominator_tree::DominatorTree;
-use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::entity::{EntityRef, SecondaryMap};
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::{Block, Function, Inst as ClifInst, Opcode, Value, types};
 use cranelift_codegen::isa::CallConv;
@@ -122,10 +122,16 @@ impl<'a> Lower<'a> {
     }
 
     fn function(mut self) -> Lowered<VCode> {
-        let order = self.block_order();
+        let order: Vec<Block> = self.domtree.cfg_rpo().copied().collect();
         for (number, &block) in order.iter().enumerate() {
             self.numbers[block] = Some(number);
         }
+        let layout: Vec<usize> = self
+            .func
+            .layout
+            .blocks()
+            .filter_map(|block| self.numbers[block])
+            .collect();
         let mut blocks = vec![VBlock::default(); order.len()];
         let postorder: Vec<Block> = self.domtree.cfg_postorder().to_vec();
         for block in postorder {
@@ -139,25 +145,18 @@ impl<'a> Lower<'a> {
         let code = VCode {
             name: self.name.to_string(),
             blocks,
+            layout,
             num_vregs: self.next_vreg,
             slot_bytes: self.slot_bytes,
             calls: self.calls,
             preserve_all: signature.call_conv == CallConv::PreserveAll,
             results: returns.into_iter().collect::<PRegSet>(),
         };
-        Ok(split_critical_edges(code))
-    }
-
-    /// Layout order with unreachable blocks dropped and cold ones last.
-    fn block_order(&self) -> Vec<Block> {
-        let layout = &self.func.layout;
-        let reachable = || layout.blocks().filter(|&b| self.domtree.is_reachable(b));
-        let entry = layout.entry_block();
-        let hot = |b: &Block| !layout.is_cold(*b) || Some(*b) == entry;
-        reachable()
-            .filter(hot)
-            .chain(reachable().filter(|b| !hot(b)))
-            .collect()
+        let mut code = split_critical_edges(code);
+        let cold = |block: &usize| code.blocks[*block].cold && *block != 0;
+        let (last, first): (Vec<usize>, Vec<usize>) = code.layout.iter().partition(|b| cold(b));
+        code.layout = [first, last].concat();
+        Ok(code)
     }
 
     fn block(&mut self, block: Block) -> Lowered<VBlock> {
@@ -182,7 +181,18 @@ impl<'a> Lower<'a> {
         let params: Vec<Value> = self.func.dfg.block_params(block).to_vec();
         let params: Vec<VReg> = params.iter().map(|&p| self.param(p)).collect();
         if is_entry {
-            out.push(self.arguments(&params)?);
+            // With calls around, a copy keeps a parameter from being drawn to its
+            // argument register for its whole life.
+            let mut incoming = params.clone();
+            if self.calls {
+                for param in &mut incoming {
+                    let arrived = self.fresh(param.class());
+                    self.copy(*param, arrived);
+                    *param = arrived;
+                }
+                out.extend(self.buf.drain(..).rev());
+            }
+            out.push(self.arguments(&incoming)?);
         }
         out.reverse();
         Ok(VBlock {
@@ -190,6 +200,11 @@ impl<'a> Lower<'a> {
             insts: out,
             succs,
             cold: self.func.layout.is_cold(block),
+            in_loop: self
+                .loops
+                .innermost_loop(block)
+                .map(EntityRef::index)
+                .map(|l| l as u32),
         })
     }
 
@@ -275,6 +290,8 @@ fn split_critical_edges(mut code: VCode) -> VCode {
     }
     // Each new block follows its source; `order` remembers old and new places.
     let count = code.blocks.len();
+    let colds: Vec<bool> = code.blocks.iter().map(|b| b.cold).collect();
+    let loops: Vec<Option<u32>> = code.blocks.iter().map(|b| b.in_loop).collect();
     let mut split: Vec<Vec<VBlock>> = vec![Vec::new(); count];
     let mut new_succ: Vec<Vec<Option<usize>>> = vec![Vec::new(); count];
     for (i, block) in code.blocks.iter_mut().enumerate() {
@@ -286,7 +303,8 @@ fn split_critical_edges(mut code: VCode) -> VCode {
                     params: Vec::new(),
                     insts: vec![Bundle::new().finish_as(Role::Jump)],
                     succs: vec![succ.clone()],
-                    cold: block.cold,
+                    cold: block.cold || colds[succ.block],
+                    in_loop: block.in_loop.filter(|_| block.in_loop == loops[succ.block]),
                 });
             } else {
                 new_succ[i].push(None);
@@ -321,6 +339,8 @@ fn split_critical_edges(mut code: VCode) -> VCode {
         }
     }
     code.blocks = blocks;
+    let with_edges = |&i: &usize| place[i]..place[i] + 1 + new_succ[i].iter().flatten().count();
+    code.layout = code.layout.iter().flat_map(with_edges).collect();
     code
 }
 
