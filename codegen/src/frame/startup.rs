@@ -2,6 +2,7 @@
 
 use crate::kernels::{Addressing, Kernel, build};
 use ir::Target;
+use std::collections::BTreeMap;
 
 /// Coprocessor access control; full access to the FPU (ARMv7-M B3.2.20).
 const CPACR: u32 = 0xE000_ED88;
@@ -40,9 +41,15 @@ impl Reset {
                     kb.store_at(value, c.base + register);
                 }
             }
+            // One store per register: the mid-end drops a store that the next
+            // one to the same address overwrites, and knows no devices.
+            let mut enabled: BTreeMap<u32, u32> = BTreeMap::new();
             for line in [target.timer.irq, target.irq.start] {
-                let bit = kb.int(1 << (line % 32));
-                kb.store_at(bit, NVIC_ISER + 4 * (line / 32));
+                *enabled.entry(line / 32).or_default() |= 1 << (line % 32);
+            }
+            for (word, bits) in enabled {
+                let bits = kb.int(bits);
+                kb.store_at(bits, NVIC_ISER + 4 * word);
             }
             let sleep = kb.block();
             kb.jump(sleep, &[]);
@@ -70,7 +77,6 @@ impl Start {
         build(Self::SYMBOL, 0, Addressing::Guest, |kb, _| {
             let t = &target.timer;
             for (register, value) in [
-                (t.ctl, 0),
                 (t.load, self.period),
                 (t.int_clr, 1),
                 (t.ctl, t.start_value),
