@@ -6,9 +6,10 @@
 //!   check     only operations and types that the lowering knows
 //!   lower     backward, on demand: folded producers are never emitted
 //!   combine   VLDM/VSTM groups on fixed registers
-//!   schedule  windowed list scheduling by the core's latencies
+//!   schedule  windowed list scheduling along hot paths, by the core's latencies
 //!   regalloc  regalloc2 (Ion)
 //!   emit      moves, frame, jump threading, cold blocks last
+//!   peephole  16-bit forms, compares folded into flag-setting instructions
 //!   layout    branch sizes
 //!   encode    pure functions from instructions to bytes
 //! MachineFunction
