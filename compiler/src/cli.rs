@@ -11,6 +11,7 @@ use std::str::FromStr;
 #[derive(Debug, Parser)]
 #[command(
     name = "s2c",
+    bin_name = "s2c",
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 success; 1 the input has errors or a limit fails; 2 usage or IO; \
@@ -147,7 +148,7 @@ pub enum EmitKind {
     Clif,
     /// Segments and symbols of the ELF files
     Elf,
-    /// Host-runner description
+    /// Host-runner description (not available yet)
     Spec,
     /// The report for people
     Report,

@@ -43,68 +43,54 @@ pub enum Outcome {
     Stopped(Box<Module>, Vec<Diagnostic>),
 }
 
-/// What kind of file a network is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Nir,
-    Text,
-    Onnx,
-}
-
-fn format(path: &Path, bytes: &[u8]) -> Format {
+/// Whether a file is IR text: by its ending, else by its first line.
+fn is_text(path: &Path, bytes: &[u8]) -> bool {
     let extension = path.extension().unwrap_or_default();
-    if extension.eq_ignore_ascii_case("s2ir") || bytes.starts_with(b"s2ir ") {
-        Format::Text
-    } else if extension.eq_ignore_ascii_case("onnx") {
-        Format::Onnx
-    } else {
-        Format::Nir
-    }
+    extension.eq_ignore_ascii_case("s2ir") || bytes.starts_with(b"s2ir ")
 }
 
 /// Reads a network file of any kind into a module.
 pub fn load(path: &Path, lowering: &LoweringArgs) -> Result<Source> {
-    let bytes = front::read_file(path)?;
     let file = path.display().to_string();
-    let files = vec![path.to_path_buf()];
-    match format(path, &bytes) {
-        Format::Text => {
-            if let Some(flag) = options::typed_lowering_flag(lowering) {
-                return Err(
-                    usage(flag, format!("IR text already says what {flag} would"))
-                        .note(format!("{} is IR text", options::escape(&file)))
-                        .help("edit its semantics and quantisation lines instead")
-                        .into(),
-                );
-            }
-            Ok(Source {
-                module: textio::read(path, &bytes)?,
-                profile: None,
-                warnings: Vec::new(),
-                typed: Vec::new(),
-                files,
-            })
-        }
-        Format::Onnx => Err(usage(file, "ONNX models are not available yet")
+    let extension = path.extension().unwrap_or_default();
+    if extension.eq_ignore_ascii_case("onnx") {
+        return Err(usage(file, "ONNX models are not available yet")
             .help("export a spiking network as .nir")
-            .into()),
-        Format::Nir => {
-            let (graph, mut warnings) = front::nir::read(&bytes, &file)?;
-            let (network, more) = front::lower::lower(&graph, &file)?;
-            warnings.extend(more);
-            let meaning = options::lowering(lowering);
-            let mut module = Module::from_network(network, "spinnaker2");
-            module.semantics = meaning.semantics;
-            module.quantisation = meaning.quantisation;
-            Ok(Source {
-                module,
-                profile: Some(meaning.profile),
-                warnings,
-                typed: meaning.typed,
-                files,
-            })
-        }
+            .into());
     }
+    let bytes = front::read_file(path)?;
+    let files = vec![path.to_path_buf()];
+    if is_text(path, &bytes) {
+        if let Some(flag) = options::typed_lowering_flag(lowering) {
+            return Err(
+                usage(flag, format!("IR text already says what {flag} would"))
+                    .note(format!("{} is IR text", options::escape(&file)))
+                    .help("edit its semantics and quantisation lines instead")
+                    .into(),
+            );
+        }
+        return Ok(Source {
+            module: textio::read(path, &bytes)?,
+            profile: None,
+            warnings: Vec::new(),
+            typed: Vec::new(),
+            files,
+        });
+    }
+    let (graph, mut warnings) = front::nir::read(&bytes, &file)?;
+    let (network, more) = front::lower::lower(&graph, &file)?;
+    warnings.extend(more);
+    let meaning = options::lowering(lowering);
+    let mut module = Module::from_network(network, "spinnaker2");
+    module.semantics = meaning.semantics;
+    module.quantisation = meaning.quantisation;
+    Ok(Source {
+        module,
+        profile: Some(meaning.profile),
+        warnings,
+        typed: meaning.typed,
+        files,
+    })
 }
 
 /// Writes the mapping options into the module. What IR text has decided

@@ -4,7 +4,7 @@
 use crate::cli::{ColorChoice, Common, MessageFormat};
 use ir::{Code, Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use serde_json::json;
+use serde::Serialize;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
@@ -83,11 +83,29 @@ pub fn json_line(d: &Diagnostic) -> String {
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
-    json!({
-        "v": 1, "code": d.code.id(), "severity": severity, "message": d.message,
-        "origin": d.origin.to_string(), "notes": d.notes, "help": d.help,
-    })
-    .to_string()
+    let line = JsonDiagnostic {
+        v: 1,
+        code: d.code.id(),
+        severity,
+        message: &d.message,
+        origin: d.origin.to_string(),
+        notes: &d.notes,
+        help: d.help.as_deref(),
+    };
+    // Text and numbers always have a JSON form.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// Fields in the order in which they are promised.
+#[derive(Serialize)]
+struct JsonDiagnostic<'a> {
+    v: u32,
+    code: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    origin: String,
+    notes: &'a [String],
+    help: Option<&'a str>,
 }
 
 /// Keeps line breaks, escapes every other control character.

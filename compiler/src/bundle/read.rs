@@ -64,12 +64,12 @@ pub(super) fn bounded(path: &Path, max: u64) -> std::result::Result<Vec<u8>, Str
 /// Reads and checks a bundle for this target.
 pub fn read(dir: &Path, target: &NamedTarget) -> Checked<Loaded> {
     if !dir.is_dir() {
-        let what = if dir.exists() {
-            "the bundle is not a folder"
-        } else {
-            "there is no such bundle"
-        };
-        return Err(invalid(dir, what).help("compile one with s2c compile NET -o DIR"));
+        let mut error = invalid(dir, "the bundle is not a folder");
+        if !dir.exists() {
+            error.code = Code::FileAccess;
+            error.message = "there is no such bundle".to_owned();
+        }
+        return Err(error.help("compile one with s2c compile NET -o DIR"));
     }
     let bytes = bounded(&dir.join(DESCRIPTION), MAX_DESCRIPTION).map_err(|e| {
         invalid(dir, "the folder is not a bundle")

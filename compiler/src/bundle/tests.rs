@@ -258,7 +258,8 @@ fn impossible_descriptions_are_refused() {
 #[test]
 fn what_is_no_bundle_is_refused() {
     let room = tempfile::tempdir().expect("a temporary folder");
-    refused(&room.path().join("absent"));
+    let absent = read(&room.path().join("absent"), &target()).expect_err("absent");
+    assert_eq!(absent.code, Code::FileAccess);
     refused(room.path());
     for text in ["", "[]", "{\"format\":\"s2c bundle\"}", "\u{0}\u{0}"] {
         fs::write(room.path().join(DESCRIPTION), text).expect("writable");
