@@ -84,12 +84,12 @@ fn dispatch(cli: &Cli, show: &Renderer) -> Result<()> {
         Command::Golden(args) => golden::golden(args, common, show),
         Command::Opt(args) => opt::opt(args, common, show),
         Command::Inspect(args) => inspect::inspect(args, show),
-        Command::Passes => Ok(print(&explain::passes())?),
-        Command::Explain(args) => Ok(print(&explain::explain(&args.code)?)?),
+        Command::Passes => print(&explain::passes()),
+        Command::Explain(args) => print(&explain::explain(&args.code)?),
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "s2c", &mut script);
-            Ok(print(&String::from_utf8_lossy(&script))?)
+            print(&String::from_utf8_lossy(&script))
         }
     }
 }

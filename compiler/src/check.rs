@@ -174,8 +174,9 @@ fn compile(
     report.assumptions = report::assumptions(&mapping.target);
     show.show(&source.warnings);
     driver::needs_network(&source.module, &args.net)?;
+    let mut watch = Watch::new(common)?;
     let begin = Instant::now();
-    show.show(&driver::shape(&mut source.module, &mapping)?);
+    show.show(&driver::shape(&mut source.module, &mapping, &mut watch)?);
     spent += begin.elapsed();
 
     let network = source.module.network.clone();
@@ -185,7 +186,6 @@ fn compile(
     warnings.extend(driver::unused_warnings(&unused));
 
     let begin = Instant::now();
-    let mut watch = Watch::new(common)?;
     let outcome = driver::compile(source.module, &mapping, &[], &mut watch);
     spent += begin.elapsed();
     if let Some(times) = watch.timings() {

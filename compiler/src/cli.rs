@@ -499,6 +499,9 @@ pub struct InspectArgs {
     /// A network file, IR text or a bundle
     #[arg(value_name = "NET|BUNDLE", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
+    /// Chip description that a bundle was compiled for: a built-in name or a file
+    #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
+    pub target: String,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -42,11 +42,13 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
     show.show(&warnings);
     let shown = warnings.len();
     let mut unused = Vec::new();
-    if watched_from_start(common) {
-        // Somebody looks at the first pass, so it runs where all others do.
-    } else if driver::needs_network(&source.module, &args.net).is_ok() {
-        let shaping = driver::shape(&mut source.module, &mapping)?;
+    if driver::needs_network(&source.module, &args.net).is_ok() {
+        let shaping = driver::shape(&mut source.module, &mapping, &mut watch)?;
         driver::add_new(&mut warnings, &shaping);
+        if watch.stopped() {
+            show.show(&warnings[shown..]);
+            return stopped(args, common, &source.module, &source.files);
+        }
         let golden = Golden::new(&source.module.network, &source.module.semantics)?;
         driver::add_new(&mut warnings, golden.warnings());
         unused = driver::unused(&golden, &source.typed);
@@ -127,16 +129,6 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
     Ok(())
 }
 
-/// Whether the observer wants to see `infer-shapes` itself.
-fn watched_from_start(common: &Common) -> bool {
-    let first = passes::registry::ALL.first().map_or("", |p| p.name());
-    let lists = [&common.print_before, &common.print_after];
-    let named = |name: &String| name == first || name == "all";
-    common.time_passes
-        || common.stop_after.as_deref() == Some(first)
-        || lists.iter().any(|l| l.iter().any(named))
-}
-
 /// `--stop-after`: the text is the result, or the parts that `--emit` names.
 fn stopped(
     args: &CompileArgs,
@@ -157,7 +149,7 @@ fn stopped(
         None => {}
     }
     if !common.emit.is_empty() {
-        return Ok(print(&emit::emit_module(module, &common.emit))?);
+        return print(&emit::emit_module(module, &common.emit));
     }
     if args.output.is_none() {
         print(&textio::inline(module))?;

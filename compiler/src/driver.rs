@@ -137,12 +137,16 @@ pub fn apply(module: &mut Module, mapping: &Mapping, args: &MappingArgs, text: b
 }
 
 /// Runs `infer-shapes`, which everything that looks at a network needs.
-pub fn shape(module: &mut Module, mapping: &Mapping) -> Result<Vec<Diagnostic>> {
+pub fn shape(
+    module: &mut Module,
+    mapping: &Mapping,
+    observer: &mut dyn passes::Observer,
+) -> Result<Vec<Diagnostic>> {
     if module.facts.contains(Fact::Shaped) {
         return Ok(Vec::new());
     }
     let plan = Plan::from_names(&["infer-shapes"])?;
-    run(module, &plan, mapping, &mut passes::Silent)
+    run(module, &plan, mapping, observer)
 }
 
 fn run(
@@ -154,7 +158,6 @@ fn run(
     let options = MappingOptions {
         atoms_per_core: mapping.atoms_per_core.clone(),
         seed: mapping.seed,
-        ..MappingOptions::default()
     };
     let context = PassContext {
         target: &mapping.target.target,
@@ -184,7 +187,7 @@ pub fn compile(
     let mut warnings = Vec::new();
     // Recording belongs to populations, which exist from `canonicalise` on.
     if !module.facts.contains(Fact::Canonical) {
-        let front = Plan::standard().stop_after("canonicalise")?;
+        let front = Plan::rest_of_standard(module.facts).stop_after("canonicalise")?;
         warnings.extend(run(&mut module, &front, mapping, watch)?);
         if watch.stopped() {
             return Ok(Outcome::Stopped(Box::new(module), warnings));

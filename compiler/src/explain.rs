@@ -1,12 +1,13 @@
 //! `s2c explain` and `s2c passes`.
 
 use crate::options::usage;
+use ir::Code;
+use ir::diag::Result;
 use ir::origin::escape;
-use ir::{Code, Diagnostic};
 use std::fmt::Write;
 
 /// The help text of a code.
-pub fn explain(code: &str) -> Result<String, Diagnostic> {
+pub fn explain(code: &str) -> Result<String> {
     let found = Code::from_id(code).ok_or_else(|| {
         usage("CODE", format!("there is no diagnostic '{}'", escape(code)))
             .note("codes are a letter and four digits, such as E0304 or W0305")

@@ -32,7 +32,11 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
     let mut source = prepared.source;
     show.show(&source.warnings);
     driver::needs_network(&source.module, &args.net)?;
-    show.show(&driver::shape(&mut source.module, &prepared.mapping)?);
+    show.show(&driver::shape(
+        &mut source.module,
+        &prepared.mapping,
+        &mut passes::Silent,
+    )?);
     let network = source.module.network.clone();
     let requests = options::record_requests(&args.record);
     let nodes = engines::find_nodes(&network, &requests)?;

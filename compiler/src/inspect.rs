@@ -14,7 +14,7 @@ use std::fmt::Write;
 
 pub fn inspect(args: &InspectArgs, show: &Renderer) -> Result<()> {
     let text = if bundle::is_bundle(&args.path) {
-        let target = options::target("spinnaker2")?;
+        let target = options::target(&args.target)?;
         of_bundle(&bundle::read(&args.path, &target)?)
     } else {
         let mapping = MappingArgs {
@@ -26,7 +26,11 @@ pub fn inspect(args: &InspectArgs, show: &Renderer) -> Result<()> {
         show.show(&source.warnings);
         if source.module.facts == ir::FactSet::EMPTY {
             let mapping = options::mapping(&mapping)?;
-            show.show(&driver::shape(&mut source.module, &mapping)?);
+            show.show(&driver::shape(
+                &mut source.module,
+                &mapping,
+                &mut passes::Silent,
+            )?);
         }
         of_module(&source.module)
     };

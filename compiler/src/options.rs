@@ -234,7 +234,7 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             Ok(pe) => {
                 dead_pes.insert(pe);
             }
-            Err(e) => errors.push(e),
+            Err(e) => errors.extend(e.0),
         }
     }
     let mut atoms_per_core = BTreeMap::new();
@@ -251,7 +251,7 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
                     ));
                 }
             }
-            Err(e) => errors.push(e),
+            Err(e) => errors.extend(e.0),
         }
     }
     match target {
@@ -310,7 +310,7 @@ fn chips(text: &str) -> Option<(u16, u16)> {
     (w > 0 && h > 0).then_some((w, h))
 }
 
-fn dead_pe(text: &str, target: Option<&Target>) -> std::result::Result<GlobalPe, Diagnostic> {
+fn dead_pe(text: &str, target: Option<&Target>) -> Result<GlobalPe> {
     let wrong = |why: &str| {
         usage("--dead-pe", format!("'{}' {why}", escape(text)))
             .help("write QX,QY,P or CX,CY:QX,QY,P, such as 1,1,0")
@@ -322,14 +322,14 @@ fn dead_pe(text: &str, target: Option<&Target>) -> std::result::Result<GlobalPe,
     let chip: Option<Vec<u16>> = chip.split(',').map(|n| n.trim().parse().ok()).collect();
     let pe: Option<Vec<u8>> = pe.split(',').map(|n| n.trim().parse().ok()).collect();
     let (Some(&[cx, cy]), Some(&[x, y, p])) = (chip.as_deref(), pe.as_deref()) else {
-        return Err(wrong("is not a PE"));
+        return Err(wrong("is not a PE").into());
     };
     if (cx, cy) != (0, 0) {
-        return Err(wrong("lies outside the machine of 1x1 chips"));
+        return Err(wrong("lies outside the machine of 1x1 chips").into());
     }
     let pe = PeCoord::new(x, y, p).ok_or_else(|| wrong("is not a PE"))?;
     if target.is_some_and(|t| !t.has_pe(pe)) {
-        return Err(wrong("does not exist on this target"));
+        return Err(wrong("does not exist on this target").into());
     }
     Ok(GlobalPe {
         chip: ChipCoord { x: cx, y: cy },
@@ -337,7 +337,7 @@ fn dead_pe(text: &str, target: Option<&Target>) -> std::result::Result<GlobalPe,
     })
 }
 
-fn atoms(text: &str) -> std::result::Result<(String, u32), Diagnostic> {
+fn atoms(text: &str) -> Result<(String, u32)> {
     let parsed = text.rsplit_once('=').and_then(|(pop, n)| {
         let n: u32 = n.trim().parse().ok()?;
         (n > 0 && !pop.is_empty()).then(|| (pop.to_owned(), n))
@@ -348,6 +348,7 @@ fn atoms(text: &str) -> std::result::Result<(String, u32), Diagnostic> {
             format!("'{}' is not POP=N", escape(text)),
         )
         .help("write a population name and a number above 0, such as hid=64")
+        .into()
     })
 }
 

@@ -2,6 +2,7 @@
 //! on a pipe that nobody reads.
 
 use crate::cli::{ColorChoice, Common, MessageFormat};
+use ir::diag::Result;
 use ir::{Code, Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
@@ -183,7 +184,7 @@ pub fn exit_code<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> u
 
 /// Writes results to stdout. A reader that went away is not an error: what it
 /// wanted it has; any other failure is.
-pub fn print(text: &str) -> Result<(), Diagnostic> {
+pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
@@ -194,7 +195,8 @@ pub fn print(text: &str) -> Result<(), Diagnostic> {
                 file: "stdout".to_owned(),
             },
             format!("the result cannot be written: {e}"),
-        )),
+        )
+        .into()),
     }
 }
 

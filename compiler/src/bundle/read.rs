@@ -3,6 +3,7 @@
 use super::json::{Bundle, Chip, FORMAT, Head, VERSION, hex};
 use super::{DESCRIPTION, REPORT, elf_name, routes, routes_names};
 use crate::options::{NamedTarget, escape, sha256};
+use ir::diag::Result;
 use ir::image::{ChipImage, ImageSet, PeImage, PopulationInfo, PortInfo, Program, SliceInfo};
 use ir::memory::{control, record};
 use ir::{ChipCoord, Code, Diagnostic, Origin, PeCoord};
@@ -28,8 +29,6 @@ pub struct Loaded {
     /// `report.json`.
     pub report: serde_json::Value,
 }
-
-type Checked<T> = std::result::Result<T, Diagnostic>;
 
 /// Whether a path looks like a bundle: a folder with a description in it.
 pub fn is_bundle(path: &Path) -> bool {
@@ -62,14 +61,14 @@ pub(super) fn bounded(path: &Path, max: u64) -> std::result::Result<Vec<u8>, Str
 }
 
 /// Reads and checks a bundle for this target.
-pub fn read(dir: &Path, target: &NamedTarget) -> Checked<Loaded> {
+pub fn read(dir: &Path, target: &NamedTarget) -> Result<Loaded> {
     if !dir.is_dir() {
         let mut error = invalid(dir, "the bundle is not a folder");
         if !dir.exists() {
             error.code = Code::FileAccess;
             error.message = "there is no such bundle".to_owned();
         }
-        return Err(error.help("compile one with s2c compile NET -o DIR"));
+        return Err(error.help("compile one with s2c compile NET -o DIR").into());
     }
     let bytes = bounded(&dir.join(DESCRIPTION), MAX_DESCRIPTION).map_err(|e| {
         invalid(dir, "the folder is not a bundle")
@@ -80,7 +79,7 @@ pub fn read(dir: &Path, target: &NamedTarget) -> Checked<Loaded> {
         invalid(dir, "the bundle's description is not readable").note(format!("{DESCRIPTION}: {e}"))
     })?;
     if head.format != FORMAT {
-        return Err(invalid(dir, "the folder is not a bundle of s2c"));
+        return Err(invalid(dir, "the folder is not a bundle of s2c").into());
     }
     if head.version != VERSION {
         return Err(invalid(dir, "the bundle has another version")
@@ -88,7 +87,8 @@ pub fn read(dir: &Path, target: &NamedTarget) -> Checked<Loaded> {
                 "it has version {}, this s2c reads {VERSION}",
                 head.version
             ))
-            .help("compile the network again with this s2c"));
+            .help("compile the network again with this s2c")
+            .into());
     }
     let bundle: Bundle = serde_json::from_slice(&bytes).map_err(|e| {
         invalid(dir, "the bundle's description is not valid").note(format!("{DESCRIPTION}: {e}"))
@@ -108,7 +108,7 @@ impl Reader<'_> {
         invalid(self.dir, message)
     }
 
-    fn check_target(&self, bundle: &Bundle) -> Checked<()> {
+    fn check_target(&self, bundle: &Bundle) -> Result<()> {
         let name = &self.target.target.name;
         if bundle.target != *name {
             return Err(self
@@ -118,7 +118,8 @@ impl Reader<'_> {
                     escape(&bundle.target),
                     escape(name)
                 ))
-                .help("name the target file with --target"));
+                .help("name the target file with --target")
+                .into());
         }
         if bundle.target_sha256 != self.target.sha256 {
             return Err(self
@@ -129,13 +130,14 @@ impl Reader<'_> {
                     escape(&bundle.target_sha256),
                     self.target.sha256
                 ))
-                .help("compile the network again, or name the target file with --target"));
+                .help("compile the network again, or name the target file with --target")
+                .into());
         }
         Ok(())
     }
 
     /// A file of the bundle under a name that we derived.
-    fn file(&self, bundle: &Bundle, name: &str, max: u64) -> Checked<Vec<u8>> {
+    fn file(&self, bundle: &Bundle, name: &str, max: u64) -> Result<Vec<u8>> {
         let fail = |why: String| {
             self.fail("a file of the bundle is missing or altered")
                 .note(format!("{name}: {why}"))
@@ -147,28 +149,23 @@ impl Reader<'_> {
             .ok_or_else(|| fail(format!("{DESCRIPTION} does not list it")))?;
         let bytes = bounded(&self.dir.join(name), max).map_err(fail)?;
         if bytes.len() as u64 != said.bytes {
-            return Err(fail(format!(
-                "{} bytes, expected {}",
-                bytes.len(),
-                said.bytes
-            )));
+            return Err(fail(format!("{} bytes, expected {}", bytes.len(), said.bytes)).into());
         }
         let hash = sha256(&bytes);
         if hash != said.sha256 {
-            return Err(fail(format!(
-                "SHA-256 {hash}, expected {}",
-                escape(&said.sha256)
-            )));
+            return Err(fail(format!("SHA-256 {hash}, expected {}", escape(&said.sha256))).into());
         }
         Ok(bytes)
     }
 
-    fn load(&self, bundle: Bundle) -> Checked<Loaded> {
+    fn load(&self, bundle: Bundle) -> Result<Loaded> {
         if !(1..=1_000_000_000).contains(&bundle.time_step_us) {
-            return Err(self.fail(format!(
-                "a time step of {} us is impossible",
-                bundle.time_step_us
-            )));
+            return Err(self
+                .fail(format!(
+                    "a time step of {} us is impossible",
+                    bundle.time_step_us
+                ))
+                .into());
         }
         let mut known: BTreeSet<String> = [REPORT.to_owned()].into();
         let mut chips = Vec::new();
@@ -178,14 +175,17 @@ impl Reader<'_> {
                 .last()
                 .is_some_and(|c: &ChipImage| c.chip >= image.chip)
             {
-                return Err(self.fail("the chips are not in order or occur twice"));
+                return Err(self
+                    .fail("the chips are not in order or occur twice")
+                    .into());
             }
             chips.push(image);
         }
         if let Some(stray) = bundle.files.keys().find(|name| !known.contains(*name)) {
             return Err(self
                 .fail("the bundle lists a file that does not belong to it")
-                .note(escape(stray)));
+                .note(escape(stray))
+                .into());
         }
         let report = self.file(&bundle, REPORT, MAX_REPORT)?;
         let report = serde_json::from_slice(&report)
@@ -209,7 +209,7 @@ impl Reader<'_> {
         bundle: &Bundle,
         said: &Chip,
         known: &mut BTreeSet<String>,
-    ) -> Checked<ChipImage> {
+    ) -> Result<ChipImage> {
         let target = &self.target.target;
         let chip = ChipCoord {
             x: said.x,
@@ -222,7 +222,9 @@ impl Reader<'_> {
                 .filter(|pe| target.has_pe(*pe))
                 .ok_or_else(|| self.fail(format!("{chip} has no pe({x},{y},{p})")))?;
             if pes.last().is_some_and(|last| last.pe >= pe) {
-                return Err(self.fail(format!("the PEs of {chip} are not in order or occur twice")));
+                return Err(self
+                    .fail(format!("the PEs of {chip} are not in order or occur twice"))
+                    .into());
             }
             let name = elf_name(chip, pe);
             // Symbols and headers come on top of the memory itself.
@@ -262,7 +264,7 @@ impl Reader<'_> {
         let mut end = memory.sram_base;
         for s in &image.segments {
             let last = s.addr.checked_add(s.size);
-            if s.addr < end || !last.is_some_and(|l| l <= memory.sram_base + memory.sram_bytes) {
+            if s.addr < end || last.is_none_or(|l| l > memory.sram_base + memory.sram_bytes) {
                 return Err(format!(
                     "segment '{}' at {:#010x} with {} bytes overlaps another or leaves the memory",
                     escape(&s.name),
@@ -289,7 +291,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn program(&self, bundle: &Bundle, chips: &[ChipImage]) -> Checked<Program> {
+    fn program(&self, bundle: &Bundle, chips: &[ChipImage]) -> Result<Program> {
         let mut populations: Vec<PopulationInfo> = Vec::new();
         for p in &bundle.populations {
             let name = escape(&p.name);
@@ -298,17 +300,17 @@ impl Reader<'_> {
                     .note(format!("'{name}': {why}"))
             };
             if p.n_atoms == 0 || p.n_atoms > MAX_ATOMS {
-                return Err(bad(format!("{} neurons", p.n_atoms)));
+                return Err(bad(format!("{} neurons", p.n_atoms)).into());
             }
             if p.latency > MAX_TICKS || p.active_from > MAX_TICKS {
-                return Err(bad(format!("a latency of {} ticks", p.latency)));
+                return Err(bad(format!("a latency of {} ticks", p.latency)).into());
             }
             let units = p.unit.len();
             if units > 1 && units != p.n_atoms as usize {
-                return Err(bad(format!("{units} units for {} neurons", p.n_atoms)));
+                return Err(bad(format!("{units} units for {} neurons", p.n_atoms)).into());
             }
             if p.unit.iter().any(|u| !u.is_finite()) {
-                return Err(bad("a unit that is not finite".to_owned()));
+                return Err(bad("a unit that is not finite".to_owned()).into());
             }
             let mut next = 0u32;
             let mut slices = Vec::new();
@@ -317,7 +319,7 @@ impl Reader<'_> {
                     .slice()
                     .map_err(|field| bad(format!("{field} of a slice is not valid")))?;
                 if slice.lo != next || slice.n == 0 {
-                    return Err(bad("its slices do not follow each other".to_owned()));
+                    return Err(bad("its slices do not follow each other".to_owned()).into());
                 }
                 next = slice
                     .lo
@@ -327,7 +329,7 @@ impl Reader<'_> {
                 slices.push(slice);
             }
             if next != p.n_atoms {
-                return Err(bad(format!("its slices hold {next} of {}", p.n_atoms)));
+                return Err(bad(format!("its slices hold {next} of {}", p.n_atoms)).into());
             }
             populations.push(PopulationInfo {
                 name: p.name.clone(),
@@ -338,7 +340,7 @@ impl Reader<'_> {
                 slices,
             });
         }
-        let ports = |ports: &[super::json::Port]| -> Checked<Vec<PortInfo>> {
+        let ports = |ports: &[super::json::Port]| -> Result<Vec<PortInfo>> {
             ports
                 .iter()
                 .map(|port| {
@@ -346,7 +348,8 @@ impl Reader<'_> {
                     if there.is_none_or(|p| p.name != port.population) {
                         return Err(self
                             .fail("the bundle describes an impossible port")
-                            .note(format!("'{}' has no population", escape(&port.name))));
+                            .note(format!("'{}' has no population", escape(&port.name)))
+                            .into());
                     }
                     Ok(PortInfo {
                         name: port.name.clone(),
@@ -377,7 +380,7 @@ impl Reader<'_> {
         let memory = &self.target.target.memory;
         let fits = |addr: u32, bytes: u64| {
             let end = u64::from(addr) + bytes;
-            addr % 4 == 0
+            addr.is_multiple_of(4)
                 && addr >= memory.sram_base
                 && end <= u64::from(memory.sram_base) + u64::from(memory.sram_bytes)
         };

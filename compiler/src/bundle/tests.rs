@@ -104,7 +104,7 @@ fn written() -> (TempDir, std::path::PathBuf) {
 }
 
 fn refused(dir: &Path) -> String {
-    let e = read(dir, &target()).expect_err("refused");
+    let e = read(dir, &target()).expect_err("refused").0.remove(0);
     assert_eq!(e.code, Code::BundleInvalid, "{e}");
     e.to_string()
 }
@@ -211,7 +211,7 @@ fn another_version_or_target_is_refused_with_the_reason() {
     let (_room, dir) = written();
     let mut changed = target();
     changed.sha256 = "0".repeat(64);
-    let e = read(&dir, &changed).expect_err("refused");
+    let e = read(&dir, &changed).expect_err("refused").0.remove(0);
     assert!(e.message.contains("has changed"), "{e}");
 }
 
@@ -259,7 +259,7 @@ fn impossible_descriptions_are_refused() {
 fn what_is_no_bundle_is_refused() {
     let room = tempfile::tempdir().expect("a temporary folder");
     let absent = read(&room.path().join("absent"), &target()).expect_err("absent");
-    assert_eq!(absent.code, Code::FileAccess);
+    assert_eq!(absent.0[0].code, Code::FileAccess);
     refused(room.path());
     for text in ["", "[]", "{\"format\":\"s2c bundle\"}", "\u{0}\u{0}"] {
         fs::write(room.path().join(DESCRIPTION), text).expect("writable");
