@@ -160,7 +160,7 @@ impl Target {
         if m.sram_base != 0 {
             return wrong("memory.sram_base must be 0: the vector table is fetched from address 0");
         }
-        if m.sram_bytes > 1 << 24 || m.sram_bytes % 16 != 0 {
+        if m.sram_bytes > 1 << 24 || !m.sram_bytes.is_multiple_of(16) {
             return wrong("memory.sram_bytes must be a multiple of 16 up to 16 MiB");
         }
         if u64::from(m.text_reserve) + u64::from(m.stack_bytes) > u64::from(m.sram_bytes) {
@@ -168,12 +168,16 @@ impl Target {
         }
         if [m.text_reserve, m.stack_bytes, m.events_bytes]
             .iter()
-            .any(|b| b % 16 != 0)
+            .any(|b| !b.is_multiple_of(16))
         {
             return wrong("sizes in [memory] must be multiples of 16");
         }
         let c = &self.clock;
-        if c.timer_hz == 0 || c.pe_high_hz % c.timer_hz != 0 || c.router_hz == 0 || c.noc_hz == 0 {
+        if c.timer_hz == 0
+            || !c.pe_high_hz.is_multiple_of(c.timer_hz)
+            || c.router_hz == 0
+            || c.noc_hz == 0
+        {
             return wrong(
                 "clock.pe_high_hz must be a multiple of clock.timer_hz, and no clock may be 0",
             );

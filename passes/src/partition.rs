@@ -200,7 +200,8 @@ fn slices(n: u32, most: u32) -> Vec<AtomSlice> {
     all
 }
 
-/// One net for each vertex whose spikes go anywhere.
+/// One net for each vertex. A population that reaches nothing has nets without
+/// sinks: it sends all the same, so that its spikes can be recorded.
 fn nets(app: &AppGraph, graph: &mut MachineGraph) {
     let mut by_population: BTreeMap<PopId, Vec<VertexId>> = BTreeMap::new();
     for (id, vertex) in graph.vertices.iter() {
@@ -208,10 +209,6 @@ fn nets(app: &AppGraph, graph: &mut MachineGraph) {
     }
     for (&pop, vertices) in &by_population {
         let projections: Vec<_> = app.outgoing(pop).map(|(id, _)| id).collect();
-        let shown = app.outputs.iter().any(|o| o.source == pop);
-        if projections.is_empty() && !shown {
-            continue;
-        }
         let posts = projections.iter().map(|&id| app.projections[id].post);
         let mut sinks: Vec<VertexId> = posts
             .filter_map(|post| by_population.get(&post))

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod pipeline;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -54,4 +55,37 @@ pub fn tool(name: &str) -> bool {
 /// The workspace's root folder.
 pub fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// What a run of the command line left.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `s2c` with these arguments in the workspace's root.
+pub fn s2c<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Ran {
+    let out = Command::new(s2c_path())
+        .args(args)
+        .current_dir(workspace())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("s2c starts");
+    Ran {
+        code: out.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
+
+/// The binary under test stands beside the test binaries' folder.
+pub fn s2c_path() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let profile = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("target/<profile>/deps");
+    profile.join(format!("s2c_under_test{}", std::env::consts::EXE_SUFFIX))
 }
