@@ -8,8 +8,6 @@ use codegen::kernels::{
 use ir::DType;
 use ir::memory::{control, padded};
 use ir::semantics::Compare;
-use proptest::prelude::RngCore;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use runtime_sim::host::{HostKernel, HostMemory};
 use tests::bare::{self, DATA};
 
@@ -21,14 +19,26 @@ const SEND: Send = Send {
     key: KEY,
 };
 
+/// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same everywhere.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 32) as u32
+    }
+}
+
 struct Lab {
-    rng: TestRng,
+    rng: Rng,
     data: Vec<u8>,
 }
 
 impl Lab {
     fn new(seed: u8) -> Self {
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+        let rng = Rng(u64::from(seed));
         let mut lab = Self {
             rng,
             data: vec![0; (DATA.end - DATA.start) as usize],
@@ -44,19 +54,18 @@ impl Lab {
         self.put(addr, &word.to_le_bytes());
     }
     fn random(&mut self, addr: u32, len: u32) {
-        let mut bytes = vec![0; len as usize];
-        self.rng.fill_bytes(&mut bytes);
+        let bytes: Vec<u8> = (0..len).map(|_| self.rng.next() as u8).collect();
         self.put(addr, &bytes);
     }
     fn below(&mut self, n: u32) -> u32 {
-        self.rng.next_u32() % n
+        self.rng.next() % n
     }
     /// Random floats of moderate size, both signs, some of them exact zeros.
     fn floats(&mut self, addr: u32, n: u32, scale: f32) {
         for i in 0..n {
             let x = match self.below(16) {
                 0 => 0.0,
-                _ => (self.rng.next_u32() as i32 as f32) / 2f32.powi(31) * scale,
+                _ => (self.rng.next() as i32 as f32) / 2f32.powi(31) * scale,
             };
             self.put(addr + 4 * i, &x.to_le_bytes());
         }
