@@ -134,7 +134,7 @@ codes! {
     ExpectDiffers "E0813" "golden differs from the reference arrays"
         "With the profile, dt and reset of the framework that made the arrays there is no difference; --tol allows one.";
     Usage "E0901" "the command line is wrong"
-        "See --help.";
+        "An option, a value or a combination of them is not accepted; `s2c COMMAND --help` lists what is.";
     Internal "E9999" "internal error"
         "A bug in s2c: an invariant that the compiler promises itself does not hold.";
 }

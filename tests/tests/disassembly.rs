@@ -39,7 +39,10 @@ fn objdump(file: &std::path::Path) -> BTreeMap<u32, String> {
 fn normal(text: &str) -> String {
     let text = text.split('<').next().unwrap_or("");
     let text = text.split(&['@', ';'][..]).next().unwrap_or("");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // With symbols around, objdump drops the prefix of branch targets.
+    let branches = text.starts_with('b') || text.starts_with("cb");
+    if branches { text.replace("0x", "") } else { text }
 }
 
 fn meant(image: &PeImage, code: &codegen::VertexCode) -> BTreeMap<u32, String> {

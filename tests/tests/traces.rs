@@ -114,7 +114,7 @@ fn golden_reproduces_every_framework() {
     let lava = ["--profile", "lava", "--align", "raw"];
     let cases: [(&str, &[&str], f64, f64); 5] = [
         ("lif_norse", &zero, 1.0, 1e-7),
-        ("lif_snntorch", &snntorch, 25.0, 1e-5),
+        ("lif_snntorch", &snntorch, 25.0, 2e-6),
         ("lif_spyx", &spyx, 1.0, 1e-6),
         ("lif_exact", &exact, 1.0, 7e-4),
         ("lif_lava_cpu_float", &lava, 1.0, 1e-7),

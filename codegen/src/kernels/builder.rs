@@ -304,8 +304,12 @@ impl KernelBuilder<'_> {
         self.b.ins().call(callee, args)
     }
     /// Stops the program with a precise fault: something impossible happened.
+    /// The host form can't fault, it returns.
     pub fn trap(&mut self) {
-        self.b.ins().trap(TrapCode::unwrap_user(1));
+        match self.addressing() {
+            Addressing::Guest => self.b.ins().trap(TrapCode::unwrap_user(1)),
+            Addressing::Host => self.b.ins().return_(&[]),
+        };
     }
 
     /// A block with parameters of the given values' types.
