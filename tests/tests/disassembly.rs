@@ -42,7 +42,11 @@ fn normal(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // With symbols around, objdump drops the prefix of branch targets.
     let branches = text.starts_with('b') || text.starts_with("cb");
-    if branches { text.replace("0x", "") } else { text }
+    if branches {
+        text.replace("0x", "")
+    } else {
+        text
+    }
 }
 
 fn meant(image: &PeImage, code: &codegen::VertexCode) -> BTreeMap<u32, String> {
