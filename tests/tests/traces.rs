@@ -90,8 +90,11 @@ fn golden(trace: &Trace, options: &[&str]) -> Option<Shown> {
         "-o",
         out.to_str()?,
     ];
-    args.extend(["--dt", "1e-4", "--record", "1:v"]);
+    args.extend(["--record", "1:v"]);
     args.extend(options);
+    if !options.contains(&"--dt") {
+        args.extend(["--dt", "1e-4"]);
+    }
     let ran = s2c(&args);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     Some(shown(&out))
