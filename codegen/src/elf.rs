@@ -47,7 +47,7 @@ pub fn write(image: &PeImage) -> Result<Vec<u8>, ElfError> {
     b.header.e_machine = elf::EM_ARM;
     b.header.e_flags = elf::FileFlags(FLAGS);
     b.header.e_entry = u64::from(image.entry);
-    b.header.e_phoff = b.file_header_size() as u64;
+    b.header.e_phoff = b.file_header_size();
 
     let mut sections = Vec::new();
     for segment in &image.segments {

@@ -141,6 +141,14 @@ impl<'a> Site<'a> {
         let period = u32::try_from(counts).map_err(|_| {
             Diagnostic::internal(format!("a tick of {counts} timer counts exceeds 32 bits"))
         })?;
+        let source = neuron.is_none().then(|| -> Result<Source, Diagnostic> {
+            let first = record.map(|_| self.key()).transpose()?;
+            Ok(Source {
+                control,
+                send,
+                record: first,
+            })
+        });
         Ok(Program {
             reset: Reset {
                 ring: receive.as_ref().map(|r| r.ring),
@@ -159,7 +167,7 @@ impl<'a> Site<'a> {
             },
             receive,
             update,
-            source: neuron.is_none().then_some(Source { control, send }),
+            source: source.transpose()?,
         })
     }
 

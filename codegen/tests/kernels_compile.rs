@@ -122,6 +122,7 @@ fn the_frame_and_the_rest() {
         Source {
             control: 0x3000,
             send,
+            record: None,
         }
         .kernel(Addressing::Guest),
         tick.kernel(&target),

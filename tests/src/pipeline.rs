@@ -24,13 +24,22 @@ pub fn load(net: Net, weights: WeightMode) -> Module {
 }
 
 /// Runs the standard plan and proves the result.
-pub fn map(mut module: Module, target: &Target) -> Verified {
+pub fn map(module: Module, target: &Target) -> Verified {
+    map_with(module, target, |_| {})
+}
+
+/// As [`map`]; `change` sees the module once it has populations.
+pub fn map_with(mut module: Module, target: &Target, change: impl FnOnce(&mut Module)) -> Verified {
     let options = MappingOptions::default();
     let context = PassContext {
         target,
         options: &options,
     };
-    passes::run(&mut module, &Plan::standard(), &context, &mut Silent).expect("it maps");
+    let front = Plan::standard().stop_after("canonicalise").expect("a pass");
+    passes::run(&mut module, &front, &context, &mut Silent).expect("it becomes populations");
+    change(&mut module);
+    let rest = Plan::rest_of_standard(module.facts);
+    passes::run(&mut module, &rest, &context, &mut Silent).expect("it maps");
     verify(module, target)
         .map_err(|(_, d)| d)
         .expect("it verifies")

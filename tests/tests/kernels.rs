@@ -282,6 +282,7 @@ fn source_sends_what_the_host_wrote() {
         let source = Source {
             control: 0x1_d000,
             send: SEND,
+            record: None,
         };
         let mut lab = Lab::new(3);
         lab.word(0x1_d000 + control::EVENTS_READ, 0x5000);

@@ -3,6 +3,7 @@
 pub mod builder;
 pub mod dense;
 pub mod receive;
+mod record;
 pub mod send;
 pub mod source;
 pub mod update;

@@ -1,6 +1,7 @@
 //! Spike source: sends the keys that the host wrote for this tick.
 
 use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::record::record_spike;
 use super::send::Send;
 use cranelift_codegen::ir::condcodes::IntCC;
 use ir::memory::control;
@@ -10,6 +11,8 @@ use ir::memory::control;
 pub struct Source {
     pub control: u32,
     pub send: Send,
+    /// Key of the first atom if spikes are recorded on the chip.
+    pub record: Option<u32>,
 }
 
 impl Source {
@@ -35,6 +38,9 @@ impl Source {
         let event = kb.params(top)[0];
         let key = kb.load_word(event, 0);
         self.send.emit(kb, key, false);
+        if let Some(first) = self.record {
+            record_spike(kb, self.control, first, key);
+        }
         let next = kb.add_const(event, 4);
         let more = kb.compare(IntCC::NotEqual, next, end);
         kb.branch(more, (top, &[next]), (done, &[]));

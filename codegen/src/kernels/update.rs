@@ -9,11 +9,12 @@
 //! spike path is out of line, since most neurons do not spike.
 
 use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::record::record_spike;
 use super::send::Send;
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::condcodes::FloatCC;
 use ir::DType;
-use ir::memory::{GROUP, control};
+use ir::memory::GROUP;
 use ir::semantics::Compare;
 
 /// A parameter: one constant, or a float32 array in local memory.
@@ -78,7 +79,7 @@ impl Update {
             self.group(kb, &cursor, GROUP);
             self.advance(kb, &cursor).values()
         });
-        if self.atoms % GROUP > 0 {
+        if !self.atoms.is_multiple_of(GROUP) {
             let cursor = self.cursor(&end);
             self.group(kb, &cursor, self.atoms % GROUP);
         }
@@ -213,26 +214,10 @@ impl Update {
         let key = kb.add_const(at.key, j as u32);
         self.send.emit(kb, key, true);
         if let Some(control) = self.record_control {
-            self.record(kb, control, key);
+            record_spike(kb, control, self.key, key);
         }
         kb.jump(rest, &[]);
         kb.enter(rest);
-    }
-
-    /// Sets the atom's bit in the record frame of this tick.
-    fn record(&self, kb: &mut KernelBuilder<'_>, control_addr: u32, key: Value) {
-        let frame = kb.load_at(control_addr + control::RECORD_WRITE);
-        let first = kb.int(self.key);
-        let atom = kb.sub(key, first);
-        let word = kb.shr_const(atom, 5);
-        let byte = kb.shl_const(word, 2);
-        let place = kb.add(frame, byte);
-        let one = kb.int(1);
-        let bit = kb.and_const(atom, 31);
-        let bit = kb.shl(one, bit);
-        let old = kb.load_word(place, 8);
-        let new = kb.or(old, bit);
-        kb.store(new, place, 8);
     }
 }
 
