@@ -86,7 +86,7 @@ impl Lab {
         assert!(
             emulated == on_host,
             "{name}: emulator and host differ at {:#x}",
-            first_difference(&emulated, &on_host)
+            first_difference(&emulated, on_host)
         );
         if tests::tool("qemu-system-arm") {
             let folder = tempfile::tempdir().expect("a scratch folder");
@@ -186,20 +186,20 @@ fn neuron_updates() {
             let update = Update {
                 atoms,
                 v: 0x5000,
-                accumulator: if seed % 2 == 0 {
+                accumulator: if seed.is_multiple_of(2) {
                     DType::I16
                 } else {
                     DType::I32
                 },
                 decay,
                 offset,
-                threshold: if seed % 3 == 0 {
+                threshold: if seed.is_multiple_of(3) {
                     Operand::Const(20.0)
                 } else {
                     Operand::Array(0xa000)
                 },
                 reset,
-                compare: if seed % 5 == 0 {
+                compare: if seed.is_multiple_of(5) {
                     Compare::Ge
                 } else {
                     Compare::Gt
