@@ -12,7 +12,11 @@ use tests::pipeline;
 fn sample(images: &ir::image::ImageSet, ticks: u32) -> SampleRun {
     let n = images.program.populations[images.program.inputs[0].population].n_atoms;
     // About one input in ten spikes in each tick.
-    let spikes = |t: u32| (0..n).filter(|i| (i * 31 + t * 17) % 10 == 0).collect();
+    let spikes = |t: u32| {
+        (0..n)
+            .filter(|i| (i * 31 + t * 17).is_multiple_of(10))
+            .collect()
+    };
     SampleRun {
         ticks,
         inputs: vec![(0..ticks).map(spikes).collect()],
