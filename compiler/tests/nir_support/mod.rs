@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 /// The folder of the corpus, or `None` after printing why there is none.
 /// Under `S2C_REQUIRE_ALL=1` its absence is a failure.
 pub(crate) fn corpus() -> Option<PathBuf> {
-    let found = std::env::var_os("S2C_CORPUS").map(PathBuf::from);
+    // Tests run in the crate's folder; a relative path is meant from the root.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let found = std::env::var_os("S2C_CORPUS").map(|path| root.join(path));
     match found {
         Some(path) if path.is_dir() => Some(path),
         other => {
