@@ -53,7 +53,7 @@ fn neuron(app: &AppGraph) -> DiscreteNeuron {
 
 #[test]
 fn the_published_chip_neuron() {
-    // hardware.md 6.2: tau 2.5 ms, dt 0.1 ms, threshold 0.1, scale 102.02
+    // The NIR paper's LIF on py-spinnaker2: tau 2.5 ms, dt 0.1 ms, threshold 0.1, scale 102.02
     let mut app = graph(1, &[1.0]);
     set(&mut app, |n| {
         n.decay = Some(Param::uniform(1.0 - 1e-4 / 2.5e-3));
