@@ -1,9 +1,11 @@
 //! What the compiler hands to a machine: bytes per PE, tables per chip, and
 //! the description that a host needs to feed and read them.
 
+use crate::app::{AtomOrder, Sends};
 use crate::geometry::{ChipCoord, PeCoord};
 use crate::key::KeyMask;
 use crate::routing::RoutingEntry;
+use crate::tensor::Shape;
 
 /// A compiled network.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +69,8 @@ pub enum SymbolKind {
 /// How the host talks to the program.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Program {
+    /// Ticks of a network step, at least 1: the timer runs `time_step_us` over this.
+    pub ticks_per_step: u32,
     pub populations: Vec<PopulationInfo>,
     /// The network's input ports, in the network's order.
     pub inputs: Vec<PortInfo>,
@@ -84,11 +88,18 @@ pub struct PortInfo {
 pub struct PopulationInfo {
     pub name: String,
     pub n_atoms: u32,
-    /// Ticks by which its rows lag the network step.
+    pub shape: Shape,
+    /// Slices and keys count positions of this order.
+    pub order: AtomOrder,
+    /// What a packet of it carries.
+    pub sends: Sends,
+    /// Network step `s` is computed in tick `s * ticks_per_step + latency`.
     pub latency: u32,
     pub active_from: u32,
     /// `v_file = unit * v_chip`; one value, or one per atom; empty for sources.
     pub unit: Vec<f64>,
+    /// The same for the synaptic current; empty where there is none.
+    pub i_unit: Vec<f64>,
     /// In slice order.
     pub slices: Vec<SliceInfo>,
 }
@@ -97,12 +108,15 @@ pub struct PopulationInfo {
 pub struct SliceInfo {
     pub chip: ChipCoord,
     pub pe: PeCoord,
+    /// First position, and number of positions, in the population's order.
     pub lo: u32,
     pub n: u32,
-    /// Atom `lo + i` sends key `key + i`.
+    /// Position `lo + i` sends key `key + i`.
     pub key: KeyMask,
     /// Address of the membrane array, for neurons.
     pub v_addr: Option<u32>,
+    /// Address of the synaptic currents, where the neuron has one.
+    pub i_addr: Option<u32>,
     /// Address and bytes of the event region, for spike sources.
     pub events: Option<(u32, u32)>,
     /// Address and bytes of the spike record, if one was compiled in.

@@ -10,7 +10,8 @@ pub struct MachineGraph {
     pub nets: IdVec<NetId, Net>,
 }
 
-/// Consecutive atoms of a population.
+/// Consecutive atoms of a population, in its order of positions
+/// ([`crate::app::AtomOrder`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AtomSlice {
     pub lo: u32,

@@ -17,17 +17,44 @@ pub enum RegionKind {
     Threshold,
     /// Reset value, or the amount that a spike subtracts.
     Reset,
+    /// Decay of the synaptic current, and what is added to it.
+    SynDecay,
+    SynOffset,
+    /// Lower bound of the membrane.
+    Floor,
+    /// Factor from the chip's v to the value that is sent.
+    Unit,
+    /// What `Offset` (or `SynOffset`) becomes in a later step: entry `entry` of
+    /// its [`crate::neuron::Constant`], float32 each atom.
+    LateOffset {
+        synapse: bool,
+        entry: u32,
+    },
     /// Membrane, float32 each atom.
     V,
+    /// Synaptic current, float32 each atom.
+    I,
+    /// A word each atom: not zero if it spiked in the step before.
+    Pending,
     /// Input accumulators: `slots` rows of `padded(n)` integers.
     Accumulators,
-    /// Receive ring, 4-byte keys.
+    /// Sum of values times weights, float32: `padded(n)`.
+    Currents,
+    /// Values received from one source vertex: `slots` rows of one float32 an atom,
+    /// padded to whole groups.
+    Values {
+        source: VertexId,
+    },
+    /// Receive ring: 4-byte keys, or 8-byte entries of payload and key.
     Ring,
-    /// Rows of one projection for the atoms of one source vertex: one row per
-    /// source atom of `padded(n)` weights.
+    /// Rows of one projection for the atoms of one source vertex; see [`rows`].
     Rows {
         projection: ProjId,
         source: VertexId,
+    },
+    /// The shared kernel of one convolution; see [`rows`].
+    Kernel {
+        projection: ProjId,
     },
     /// Input events of a spike source; see [`events`].
     Events,
@@ -45,7 +72,24 @@ impl fmt::Display for RegionKind {
             RegionKind::Offset => f.write_str("offset"),
             RegionKind::Threshold => f.write_str("threshold"),
             RegionKind::Reset => f.write_str("reset"),
+            RegionKind::SynDecay => f.write_str("syn_decay"),
+            RegionKind::SynOffset => f.write_str("syn_offset"),
+            RegionKind::Floor => f.write_str("floor"),
+            RegionKind::Unit => f.write_str("unit"),
+            RegionKind::LateOffset { synapse, entry } => {
+                let what = if *synapse {
+                    "late_syn_offset"
+                } else {
+                    "late_offset"
+                };
+                write!(f, "{what} {entry}")
+            }
             RegionKind::V => f.write_str("v"),
+            RegionKind::I => f.write_str("i"),
+            RegionKind::Pending => f.write_str("pending"),
+            RegionKind::Currents => f.write_str("currents"),
+            RegionKind::Values { source } => write!(f, "values {source}"),
+            RegionKind::Kernel { projection } => write!(f, "kernel {projection}"),
             RegionKind::Accumulators => f.write_str("accumulators"),
             RegionKind::Ring => f.write_str("ring"),
             RegionKind::Rows { projection, source } => write!(f, "rows {projection} {source}"),
@@ -69,13 +113,23 @@ impl RegionKind {
     pub fn budget_line(self) -> BudgetLine {
         match self {
             RegionKind::Text => BudgetLine::Text,
-            RegionKind::V | RegionKind::Accumulators => BudgetLine::State,
-            RegionKind::Rows { .. } => BudgetLine::Rows,
+            RegionKind::V
+            | RegionKind::I
+            | RegionKind::Pending
+            | RegionKind::Accumulators
+            | RegionKind::Currents
+            | RegionKind::Values { .. } => BudgetLine::State,
+            RegionKind::Rows { .. } | RegionKind::Kernel { .. } => BudgetLine::Rows,
             RegionKind::Control
             | RegionKind::Decay
             | RegionKind::Offset
             | RegionKind::Threshold
             | RegionKind::Reset
+            | RegionKind::SynDecay
+            | RegionKind::SynOffset
+            | RegionKind::Floor
+            | RegionKind::Unit
+            | RegionKind::LateOffset { .. }
             | RegionKind::Ring
             | RegionKind::Events
             | RegionKind::SpikeRecord
@@ -135,13 +189,59 @@ pub mod control {
     pub const BYTES: u32 = 32;
 }
 
-/// The event region of a spike source holds, for consecutive ticks, a count
-/// word and that many key words. Between ticks the host may write a new window
+/// The event region of a source holds, for consecutive ticks, a count word and
+/// that many events: a key word, or a payload word and a key word where the
+/// population sends payloads. Between ticks the host may write a new window
 /// from the region's start and point `control::EVENTS_READ` there.
 pub mod events {
     /// Bytes that a tick with `n` events takes.
-    pub fn tick_bytes(n: u32) -> u64 {
-        4 * (1 + u64::from(n))
+    pub fn tick_bytes(n: u32, payload: bool) -> u64 {
+        4 * (1 + u64::from(n) * if payload { 2 } else { 1 })
+    }
+}
+
+/// Rows of synapses, by connector. Target numbers and source numbers count
+/// within their slices, in the order of positions.
+///
+/// *Dense*: for each source atom `padded(n)` weights.
+///
+/// *Sparse*: a table of `n_source + 1` words, byte offsets from the region's
+/// start to the entries of each source atom, then the entries. An entry with
+/// int8 or int16 weights is one word: the target's byte offset in a row of
+/// accumulators in the lower half, the weight in the upper half; with int32
+/// weights it is two words: offset, then weight.
+///
+/// *Conv*: the `Kernel` region holds, for each source channel of the projection
+/// and each kernel element (row by row), a block of `padded_block` weights, one
+/// for each channel of the target's block. The rows of a source vertex are
+/// *taps*: a table of `n_pixels + 1` halfwords (padded to a whole word), the
+/// number of the first tap of each source pixel from the vertex's first pixel
+/// to its last, then the taps: a word each, the byte offset of the target
+/// pixel's first accumulator in the lower half, that of the weight block within
+/// its source channel in the upper half. The source channel is not in the table.
+pub mod rows {
+    /// Weights of a kernel block of `channels` channels, padded so that blocks
+    /// are added in whole groups.
+    pub const BLOCK: u32 = 4;
+
+    pub fn padded_block(channels: u32) -> u32 {
+        channels.div_ceil(BLOCK) * BLOCK
+    }
+    /// Bytes of one sparse entry.
+    pub fn entry_bytes(weight_bytes: u32) -> u32 {
+        if weight_bytes == 4 { 8 } else { 4 }
+    }
+    /// Bytes of the sparse rows of one source vertex.
+    pub fn sparse_bytes(sources: u64, synapses: u64, weight_bytes: u32) -> u64 {
+        4 * (sources + 1) + synapses * u64::from(entry_bytes(weight_bytes))
+    }
+    /// Bytes of the taps of one source vertex.
+    pub fn taps_bytes(pixels: u64, taps: u64) -> u64 {
+        (2 * (pixels + 1)).next_multiple_of(4) + 4 * taps
+    }
+    /// Bytes of the shared kernel.
+    pub fn kernel_bytes(c_in: u64, elements: u64, channels: u32, weight_bytes: u32) -> u64 {
+        c_in * elements * u64::from(padded_block(channels)) * u64::from(weight_bytes)
     }
 }
 

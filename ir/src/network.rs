@@ -62,6 +62,50 @@ pub enum Op {
     Scale {
         scale: Tensor,
     },
+    /// Cross-correlation over one dimension, as torch defines it; weight
+    /// `[C_out C_in/groups K]`, values `[C N]`.
+    Conv1d {
+        weight: Tensor,
+        bias: Option<Tensor>,
+        stride: usize,
+        padding: Padding,
+        dilation: usize,
+        groups: usize,
+        /// N, where the file says it.
+        input_shape: Option<usize>,
+    },
+    /// The same over two; weight `[C_out C_in/groups Kh Kw]`, values `[C H W]`,
+    /// pairs are (vertical, horizontal).
+    Conv2d {
+        weight: Tensor,
+        bias: Option<Tensor>,
+        stride: [usize; 2],
+        padding: Padding,
+        dilation: [usize; 2],
+        groups: usize,
+        /// H and W, where the file says them.
+        input_shape: Option<[usize; 2]>,
+    },
+    /// Sums over windows of each channel; zeros around, sizes round down.
+    SumPool2d {
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+    },
+    /// The same, divided by the window's size (padding counts).
+    AvgPool2d {
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+    },
+    /// `y(t) = x(t - delay)`, element by element, in the file's time unit.
+    Delay {
+        delay: Tensor,
+    },
+    /// 1 where x is above `threshold`, else 0. Keeps no state.
+    Threshold {
+        threshold: Tensor,
+    },
     /// Merges dimensions `start..=end` (negative counts from the end); values are untouched.
     Flatten {
         start_dim: i64,
@@ -76,12 +120,51 @@ pub enum Op {
         v_threshold: Tensor,
         v_reset: Option<Tensor>,
     },
+    /// `tau_syn i' = -i + w_in x`, `tau_mem v' = (v_leak - v) + r i`, a spike
+    /// when v passes `v_threshold`.
+    CubaLif {
+        tau_syn: Tensor,
+        tau_mem: Tensor,
+        r: Tensor,
+        v_leak: Tensor,
+        v_threshold: Tensor,
+        v_reset: Option<Tensor>,
+        w_in: Tensor,
+    },
+    /// `tau v' = (v_leak - v) + r x`; sends v.
+    Li {
+        tau: Tensor,
+        r: Tensor,
+        v_leak: Tensor,
+    },
+    /// Current and membrane of CubaLIF; sends v.
+    CubaLi {
+        tau_syn: Tensor,
+        tau_mem: Tensor,
+        r: Tensor,
+        v_leak: Tensor,
+        w_in: Tensor,
+    },
+    /// `v' = r x`; sends v.
+    I {
+        r: Tensor,
+    },
     /// `v' = r x`, a spike when v passes `v_threshold`.
     If {
         r: Tensor,
         v_threshold: Tensor,
         v_reset: Option<Tensor>,
     },
+}
+
+/// Padding of a convolution, in zeros at each side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// As many at both sides: one value per dimension.
+    Zeros(Vec<usize>),
+    /// As many as keep the size: `dilation * (kernel - 1)` in all, the larger
+    /// half after the values.
+    Same,
 }
 
 impl Op {
@@ -94,19 +177,41 @@ impl Op {
             Op::Linear { .. } => "Linear",
             Op::Scale { .. } => "Scale",
             Op::Flatten { .. } => "Flatten",
+            Op::Conv1d { .. } => "Conv1d",
+            Op::Conv2d { .. } => "Conv2d",
+            Op::SumPool2d { .. } => "SumPool2d",
+            Op::AvgPool2d { .. } => "AvgPool2d",
+            Op::Delay { .. } => "Delay",
+            Op::Threshold { .. } => "Threshold",
             Op::Lif { .. } => "LIF",
+            Op::CubaLif { .. } => "CubaLIF",
+            Op::Li { .. } => "LI",
+            Op::CubaLi { .. } => "CubaLI",
+            Op::I { .. } => "I",
             Op::If { .. } => "IF",
         }
     }
-    /// Whether the node keeps state from one step to the next.
+    /// Whether the node is a neuron that keeps state from one step to the
+    /// next. A Delay is none: it breaks cycles by its own steps.
     pub fn is_stateful(&self) -> bool {
         match self {
-            Op::Lif { .. } | Op::If { .. } => true,
+            Op::Lif { .. }
+            | Op::CubaLif { .. }
+            | Op::Li { .. }
+            | Op::CubaLi { .. }
+            | Op::I { .. }
+            | Op::If { .. } => true,
             Op::Input { .. }
             | Op::Output { .. }
             | Op::Affine { .. }
             | Op::Linear { .. }
             | Op::Scale { .. }
+            | Op::Conv1d { .. }
+            | Op::Conv2d { .. }
+            | Op::SumPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::Delay { .. }
+            | Op::Threshold { .. }
             | Op::Flatten { .. } => false,
         }
     }

@@ -204,35 +204,8 @@ fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<C
 }
 
 fn dynamics<F: Real>(neuron: &DiscreteNeuron, n: usize) -> Option<Dynamics<F>> {
-    let expand = |p: &Param| -> Option<Vec<F>> {
-        let fits = p.tensor().len() == 1 || p.tensor().len() == n;
-        fits.then(|| (0..n).map(|i| F::of_param(p.at(i))).collect())
-    };
-    let optional = |p: &Option<Param>| p.as_ref().map(expand);
-    let unit = neuron.unit.as_ref()?;
-    if neuron.gain.as_uniform() != Some(1.0) || expand(unit).is_none() {
-        return None;
-    }
-    let decay = match optional(&neuron.decay) {
-        Some(values) => Some(values?),
-        None => None,
-    };
-    let offset = match optional(&neuron.offset) {
-        Some(values) => Some(values?),
-        None => None,
-    };
-    Some(Dynamics {
-        decay,
-        offset,
-        threshold: expand(&neuron.threshold)?,
-        compare: neuron.compare,
-        reset: match &neuron.reset {
-            ResetRule::To(p) => Rule::To(expand(p)?),
-            ResetRule::Subtract(p) => Rule::Subtract(expand(p)?),
-            ResetRule::Keep => Rule::Keep,
-        },
-        unit: (0..n).map(|i| unit.at(i)).collect(),
-    })
+    let _ = (neuron, n);
+    None
 }
 
 fn wire(app: &AppGraph, projection: &Projection) -> Result<Wire> {

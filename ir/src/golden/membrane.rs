@@ -119,6 +119,7 @@ impl Membrane {
             | Op::Linear { .. }
             | Op::Scale { .. }
             | Op::Flatten { .. } => return None,
+            _ => return None,
         };
         let zero = Values::from(vec![0.0]);
         let v_reset = match semantics.reset {
@@ -270,5 +271,6 @@ pub fn parameters(op: &Op) -> Vec<(&'static str, &Tensor)> {
         | Op::Linear { .. }
         | Op::Scale { .. }
         | Op::Flatten { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }

@@ -241,9 +241,7 @@ fn kind(
                 .into()),
             }
         }
-        Op::Lif { .. } | Op::If { .. } => {
-            Err(Diagnostic::internal("a neuron without a membrane").into())
-        }
+        _ => Err(Diagnostic::internal("a neuron without a membrane").into()),
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn needs_dt(network: &Network, semantics: &Semantics) -> Vec<NodeId> 
         | Op::Linear { .. }
         | Op::Scale { .. }
         | Op::Flatten { .. } => false,
+        _ => true,
     };
     let nodes = network.nodes.iter();
     nodes

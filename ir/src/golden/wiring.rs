@@ -50,6 +50,7 @@ pub(super) fn is_alias(op: &Op) -> bool {
         | Op::Scale { .. }
         | Op::Lif { .. }
         | Op::If { .. } => false,
+        _ => false,
     }
 }
 

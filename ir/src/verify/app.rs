@@ -87,31 +87,6 @@ pub(super) fn params(p: &Population) -> Vec<(&'static str, &Param)> {
     let Model::Neuron(neuron) = &p.model else {
         return Vec::new();
     };
-    let all = match neuron {
-        Neuron::Continuous(n) => vec![
-            ("tau", n.tau.as_ref()),
-            ("r", Some(&n.r)),
-            ("v_leak", n.v_leak.as_ref()),
-            ("v_threshold", Some(&n.v_threshold)),
-            ("v_reset", Some(&n.v_reset)),
-            ("bias", Some(&n.bias)),
-        ],
-        Neuron::Discrete(n) => vec![
-            ("decay", n.decay.as_ref()),
-            ("gain", Some(&n.gain)),
-            ("offset", n.offset.as_ref()),
-            ("threshold", Some(&n.threshold)),
-            (
-                "reset",
-                match &n.reset {
-                    ResetRule::To(p) | ResetRule::Subtract(p) => Some(p),
-                    ResetRule::Keep => None,
-                },
-            ),
-            ("unit", n.unit.as_ref()),
-        ],
-    };
-    all.into_iter()
-        .filter_map(|(key, param)| Some((key, param?)))
-        .collect()
+    let _ = neuron;
+    Vec::new()
 }

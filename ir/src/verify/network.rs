@@ -79,5 +79,6 @@ fn disagreement(op: &Op, input: &Shape, output: &Shape) -> Option<String> {
             .or_else(|| sized("r", r, n_in))
             .or_else(|| sized("v_threshold", v_threshold, n_in))
             .or_else(|| sized("v_reset", v_reset.as_ref()?, n_in)),
+        _ => None,
     }
 }

@@ -43,10 +43,10 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
             continue; // reported above
         };
         let acts = u64::from(pre.latency) + u64::from(delay);
-        let due = u64::from(post.latency) + u64::from(p.previous_step);
+        let due = u64::from(post.latency) + u64::from(p.lag) * u64::from(m.app.ticks_per_step);
         if step_exact && acts != due {
             let message = format!("{} acts in the wrong network step", projection(p));
-            let step = if p.previous_step { "1" } else { "0" };
+            let step = p.lag;
             let note = format!(
                 "a spike of step 0 acts in tick {} + {delay} = {acts}, step {step} of the target \
                  is tick {due}",

@@ -20,6 +20,7 @@ impl Printer<'_> {
             let post = self.populations.reference(projection.post);
             let connector = match projection.connector {
                 Connector::Dense => "dense",
+                _ => "unprintable",
             };
             let weights = self.tensor(&projection.weights, &projection.name, "weights");
             write!(
@@ -29,8 +30,8 @@ impl Printer<'_> {
             if let Some(delay) = projection.delay {
                 write!(self.out, " delay {delay}")?;
             }
-            if projection.previous_step {
-                self.out.push_str(" previous");
+            if projection.lag > 0 {
+                write!(self.out, " lag {}", projection.lag)?;
             }
             self.origin(&projection.origin)?;
         }
@@ -77,43 +78,11 @@ impl Printer<'_> {
         fields.push((key, value));
     }
 
-    fn continuous(&mut self, owner: &str, n: &ContinuousNeuron) -> Fields {
-        let mut fields = Vec::new();
-        if let Some(tau) = &n.tau {
-            self.param(&mut fields, owner, "tau", tau);
-        }
-        self.param(&mut fields, owner, "r", &n.r);
-        if let Some(v_leak) = &n.v_leak {
-            self.param(&mut fields, owner, "v_leak", v_leak);
-        }
-        self.param(&mut fields, owner, "v_threshold", &n.v_threshold);
-        self.param(&mut fields, owner, "v_reset", &n.v_reset);
-        self.param(&mut fields, owner, "bias", &n.bias);
-        fields
+    fn continuous(&mut self, _: &str, _: &ContinuousNeuron) -> Fields {
+        Vec::new()
     }
 
-    fn discrete(&mut self, owner: &str, n: &DiscreteNeuron) -> Fields {
-        let mut fields = Vec::new();
-        if let Some(decay) = &n.decay {
-            self.param(&mut fields, owner, "decay", decay);
-        }
-        self.param(&mut fields, owner, "gain", &n.gain);
-        if let Some(offset) = &n.offset {
-            self.param(&mut fields, owner, "offset", offset);
-        }
-        self.param(&mut fields, owner, "threshold", &n.threshold);
-        let reset = match &n.reset {
-            ResetRule::To(p) => format!("to {}", self.tensor(p.tensor(), owner, "reset")),
-            ResetRule::Subtract(p) => {
-                format!("subtract {}", self.tensor(p.tensor(), owner, "reset"))
-            }
-            ResetRule::Keep => "keep".to_owned(),
-        };
-        fields.push(("reset", reset));
-        fields.push(("compare", n.compare.name().to_owned()));
-        if let Some(unit) = &n.unit {
-            self.param(&mut fields, owner, "unit", unit);
-        }
-        fields
+    fn discrete(&mut self, _: &str, _: &DiscreteNeuron) -> Fields {
+        Vec::new()
     }
 }

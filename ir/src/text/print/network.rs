@@ -77,6 +77,7 @@ impl Printer<'_> {
                     tensor("v_reset", v_reset);
                 }
             }
+            _ => {}
         }
         fields
     }
