@@ -1,7 +1,7 @@
 //! The module: everything that is known about one network while it is
 //! compiled.
 
-use crate::app::AppGraph;
+use crate::app::{AppGraph, Sends};
 use crate::facts::FactSet;
 use crate::geometry::{ChipCoord, GlobalPe};
 use crate::id::{NetId, VertexId};
@@ -26,6 +26,9 @@ pub struct Module {
     pub time_step_us: u32,
     pub semantics: Semantics,
     pub quantisation: Quantisation,
+    /// What the Inputs carry, by node name; an Input that is not listed carries
+    /// spikes.
+    pub inputs: BTreeMap<String, Sends>,
     pub facts: FactSet,
     /// Float graph; emptied by `canonicalise`.
     pub network: Network,
@@ -48,6 +51,7 @@ impl Module {
             time_step_us: 1000,
             semantics: Profile::Nir.semantics(),
             quantisation: Profile::Nir.quantisation(),
+            inputs: BTreeMap::new(),
             facts: FactSet::EMPTY,
             network,
             app: AppGraph::default(),

@@ -77,6 +77,15 @@ choice! { /// Lower bound of the IF membrane.
 VFloor "--v-floor" { None "none", NegThreshold "neg-threshold", } }
 choice! { /// Whether every projection and the input cost one step as semantics.
 EdgeDelay "--edge-delay" { None "none", Chip "chip", } }
+choice! { /// How network steps map to ticks.
+Schedule "--schedule" {
+    /// One tick a step; what can't be pipelined is refused.
+    Pipelined "pipelined",
+    /// Every step ends before the next begins.
+    Phased "phased",
+    /// The fewest ticks a step that keep the graph exact.
+    Auto "auto",
+} }
 choice! { WeightMode "--weights" { Auto "auto", Int8 "int8", Int16 "int16", Float "float", } }
 choice! { /// One weight scale per target neuron or per population.
 ScaleMode "--scale" { Neuron "neuron", Population "population", } }
