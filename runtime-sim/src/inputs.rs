@@ -142,7 +142,7 @@ impl Feeder {
         self.next = tick;
         while self.next < sample.ticks {
             let row = self.events(sample, self.next);
-            let need = events::tick_bytes(row.len() as u32);
+            let need = events::tick_bytes(row.len() as u32, false);
             if window.len() as u64 + need > u64::from(self.bytes) {
                 if self.next == tick {
                     return Err(self.too_many(tick, row.len()));
@@ -160,7 +160,7 @@ impl Feeder {
     }
 
     fn too_many(&self, tick: u32, n: usize) -> Diagnostics {
-        let need = events::tick_bytes(n as u32);
+        let need = events::tick_bytes(n as u32, false);
         Diagnostic::error(
             Code::InputWindow,
             &Origin::Compiler,

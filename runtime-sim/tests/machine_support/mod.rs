@@ -10,6 +10,7 @@
 )]
 
 use ir::Target;
+use ir::app::{AtomOrder, Sends};
 use ir::geometry::{ChipCoord, GlobalPe, PeCoord};
 use ir::image::{
     ChipImage, ImageSet, PeImage, PopulationInfo, PortInfo, Program, Segment, SliceInfo, Symbol,
@@ -17,6 +18,7 @@ use ir::image::{
 };
 use ir::key::KeyMask;
 use ir::routing::{RoutingEntry, Targets};
+use ir::tensor::Shape;
 
 pub const TEXT: u32 = 0x100;
 pub const CONFIG: u32 = 0x800;
@@ -161,9 +163,13 @@ impl Guest {
         PopulationInfo {
             name: name.to_owned(),
             n_atoms: 32,
+            shape: Shape::of(&[32]),
+            order: AtomOrder::RowMajor,
+            sends: Sends::Spikes,
             latency: 0,
             active_from: 0,
             unit: Vec::new(),
+            i_unit: Vec::new(),
             slices: vec![SliceInfo {
                 chip: place.chip,
                 pe: place.pe,
@@ -171,6 +177,7 @@ impl Guest {
                 n: 32,
                 key: KeyMask::block(self.key, 5).expect("aligned"),
                 v_addr: Some(V),
+                i_addr: None,
                 events: (self.events > 0).then_some((EVENTS, self.events)),
                 record: (self.record > 0).then_some((RECORD, 12 * self.record_frames)),
                 control_addr: CONTROL,
@@ -203,6 +210,7 @@ pub fn images(guests: &[Guest], routes: &[(u32, &[usize])]) -> ImageSet {
             routes: routes.iter().map(entry).collect(),
         }],
         program: Program {
+            ticks_per_step: 1,
             populations: ('a'..='z')
                 .zip(guests)
                 .map(|(name, g)| g.population(&name.to_string()))
