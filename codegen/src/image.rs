@@ -13,7 +13,7 @@ use ir::image::{
 };
 use ir::memory::{MemoryLayout, RegionKind};
 use ir::module::Module;
-use ir::neuron::Neuron;
+use ir::neuron::{Neuron, Param};
 use ir::verify::Verified;
 use ir::{Fact, Id, PopId, Target, VertexId};
 use std::collections::BTreeMap;
@@ -188,13 +188,26 @@ fn symbol_name(kind: RegionKind) -> String {
         RegionKind::Rows { projection, source } => {
             format!("rows_{}_{}", projection.index(), source.index())
         }
+        RegionKind::Kernel { projection } => format!("kernel_{}", projection.index()),
+        RegionKind::Values { source } => format!("values_{}", source.index()),
+        RegionKind::LateOffset { synapse, entry } => {
+            let what = if synapse { "syn_offset" } else { "offset" };
+            format!("late_{what}_{entry}")
+        }
         RegionKind::Text
         | RegionKind::Control
         | RegionKind::Decay
         | RegionKind::Offset
         | RegionKind::Threshold
         | RegionKind::Reset
+        | RegionKind::SynDecay
+        | RegionKind::SynOffset
+        | RegionKind::Floor
+        | RegionKind::Unit
         | RegionKind::V
+        | RegionKind::I
+        | RegionKind::Pending
+        | RegionKind::Currents
         | RegionKind::Accumulators
         | RegionKind::Ring
         | RegionKind::Events
@@ -230,6 +243,7 @@ fn host_program(module: &Module) -> Result<HostProgram> {
         })
         .collect();
     Ok(HostProgram {
+        ticks_per_step: module.app.ticks_per_step,
         populations,
         inputs,
         outputs,
@@ -241,10 +255,14 @@ fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
     let timing = population.timing;
     let timing =
         timing.ok_or_else(|| Diagnostic::internal(format!("{} has no timing", population.name)))?;
-    let unit = match &population.model {
-        Model::Neuron(Neuron::Discrete(n)) => n.unit.as_ref().map(|u| u.tensor().to_f64()),
-        Model::Neuron(Neuron::Continuous(_)) | Model::SpikeSource => None,
+    let (unit, i_unit) = match &population.model {
+        Model::Neuron(Neuron::Discrete(n)) => {
+            let current = n.synapse.as_ref().and_then(|s| s.unit.as_ref());
+            (n.unit.as_ref(), current)
+        }
+        Model::Neuron(Neuron::Continuous(_)) | Model::SpikeSource => (None, None),
     };
+    let units = |p: Option<&Param>| p.map(|p| p.tensor().to_f64()).unwrap_or_default();
     let slices = module
         .machine_graph
         .vertices_of(pop)
@@ -268,6 +286,7 @@ fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
                 n: vertex.slice.n,
                 key: *key,
                 v_addr: span(RegionKind::V).map(|(addr, _)| addr),
+                i_addr: span(RegionKind::I).map(|(addr, _)| addr),
                 events: span(RegionKind::Events),
                 record: span(RegionKind::SpikeRecord),
                 control_addr: control.0,
@@ -277,9 +296,13 @@ fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
     Ok(PopulationInfo {
         name: population.name.clone(),
         n_atoms: population.n_atoms() as u32,
+        shape: population.shape.clone(),
+        order: population.order,
+        sends: population.sends,
         latency: timing.latency,
         active_from: timing.active_from,
-        unit: unit.unwrap_or_default(),
+        unit: units(unit),
+        i_unit: units(i_unit),
         slices,
     })
 }

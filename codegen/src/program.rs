@@ -12,7 +12,7 @@ use ir::diag::Diagnostic;
 use ir::machine_graph::{AtomSlice, MachineVertex};
 use ir::memory::{MemoryLayout, Region, RegionKind, padded};
 use ir::module::Module;
-use ir::neuron::{DiscreteNeuron, Neuron, Param, ResetRule};
+use ir::neuron::{DiscreteNeuron, Membrane, Neuron, Param, ResetRule};
 use ir::{DType, Target, VertexId};
 use std::collections::BTreeMap;
 
@@ -276,21 +276,30 @@ impl<'a> Site<'a> {
         send: Send,
         record: bool,
     ) -> Result<Update, Diagnostic> {
-        let optional =
-            |param: &Option<Param>, kind| param.as_ref().map(|p| self.operand(p, kind)).transpose();
+        let fire = n.fire.as_ref().ok_or_else(|| {
+            Diagnostic::internal(format!("{} sends values", self.population.name))
+        })?;
         Ok(Update {
             atoms: self.vertex.slice.n,
             v: self.region(RegionKind::V)?.addr,
             accumulator: self.accumulator()?,
-            decay: optional(&n.decay, RegionKind::Decay)?,
-            offset: optional(&n.offset, RegionKind::Offset)?,
-            threshold: self.operand(&n.threshold, RegionKind::Threshold)?,
-            reset: match &n.reset {
+            decay: match &n.membrane {
+                Membrane::Leaky(p) => Some(self.operand(p, RegionKind::Decay)?),
+                Membrane::Integrate | Membrane::Fresh => None,
+            },
+            offset: n
+                .offset
+                .entries()
+                .first()
+                .map(|(_, p)| self.operand(p, RegionKind::Offset))
+                .transpose()?,
+            threshold: self.operand(&fire.threshold, RegionKind::Threshold)?,
+            reset: match &fire.reset {
                 ResetRule::To(p) => ResetOp::To(self.operand(p, RegionKind::Reset)?),
                 ResetRule::Subtract(p) => ResetOp::Subtract(self.operand(p, RegionKind::Reset)?),
-                ResetRule::Keep => ResetOp::Keep,
+                ResetRule::Pending(_) | ResetRule::Multi | ResetRule::Keep => ResetOp::Keep,
             },
-            compare: n.compare,
+            compare: fire.compare,
             key: self.key()?,
             send,
             record_control: record.then_some(control),
@@ -311,15 +320,18 @@ impl<'a> Site<'a> {
             ),
         );
         if let Some(n) = self.neuron()? {
-            let reset = match &n.reset {
-                ResetRule::To(p) | ResetRule::Subtract(p) => Some(p),
-                ResetRule::Keep => None,
+            let decay = match &n.membrane {
+                Membrane::Leaky(p) => Some(p),
+                Membrane::Integrate | Membrane::Fresh => None,
             };
             for (kind, param) in [
-                (RegionKind::Decay, n.decay.as_ref()),
-                (RegionKind::Offset, n.offset.as_ref()),
-                (RegionKind::Threshold, Some(&n.threshold)),
-                (RegionKind::Reset, reset),
+                (RegionKind::Decay, decay),
+                (RegionKind::Offset, n.offset.entries().first().map(|e| &e.1)),
+                (RegionKind::Threshold, n.fire.as_ref().map(|f| &f.threshold)),
+                (
+                    RegionKind::Reset,
+                    n.fire.as_ref().and_then(|f| f.reset.amount()),
+                ),
             ] {
                 if let (Some(_), Some(param)) = (self.layout.find(kind), param) {
                     all.insert(kind, contents::parameter(param, slice));
