@@ -1,46 +1,46 @@
 //! How large an input accumulator can get.
 
-use crate::app::AppGraph;
+use crate::app::{AppGraph, Sends};
 use crate::id::PopId;
-use crate::tensor::{DType, Data};
+use crate::tensor::DType;
 
 /// For each atom of `post`, the largest magnitude that the sum of one slot can
 /// reach: `max(sum of positive weights, sum of |negative weights|)` over all
-/// incoming projections, since every source atom sends at most once a tick.
+/// incoming projections, each times the most that one source atom sends in a
+/// tick. Values are summed elsewhere and do not count.
 /// Partial sums may pass the bound of the type and wrap; the end result can't.
 ///
-/// `None` if a weight is not an integer or a shape is not `[post pre]`.
+/// `None` if a weight is not an integer or the shape is not the connector's.
 pub fn accumulator_bounds(app: &AppGraph, post: PopId) -> Option<Vec<i64>> {
     let n = app.populations.get(post)?.n_atoms();
     let mut up = vec![0i64; n];
     let mut down = vec![0i64; n];
     for (_, projection) in app.incoming(post) {
-        let pre = app.populations.get(projection.pre)?.n_atoms();
-        if projection.weights.shape().0 != [n, pre] {
+        let source = app.populations.get(projection.pre)?;
+        let pre = source.n_atoms();
+        let weights = &projection.weights;
+        if *weights.shape() != projection.connector.weight_shape(pre, n)
+            || matches!(weights.dtype(), DType::F64 | DType::F32)
+        {
             return None;
         }
-        match projection.weights.data() {
-            Data::I8(w) => add_rows(&mut up, &mut down, w, pre),
-            Data::I16(w) => add_rows(&mut up, &mut down, w, pre),
-            Data::I32(w) => add_rows(&mut up, &mut down, w, pre),
-            Data::F64(_) | Data::F32(_) => return None,
+        let most = match source.sends {
+            Sends::Spikes => 1,
+            Sends::Counts { max } => i64::from(max),
+            Sends::Values => continue,
+        };
+        for atom in 0..pre {
+            let add = |target: usize, index: usize| {
+                let w = weights.int_at(index).map_or(0, i64::from) * most;
+                if let (Some(up), Some(down)) = (up.get_mut(target), down.get_mut(target)) {
+                    *up += w.max(0);
+                    *down += w.min(0);
+                }
+            };
+            projection.connector.each_synapse(atom, (pre, n), add);
         }
     }
     Some(up.into_iter().zip(down).map(|(u, d)| u.max(-d)).collect())
-}
-
-fn add_rows<T: Copy + Into<i64>>(up: &mut [i64], down: &mut [i64], weights: &[T], pre: usize) {
-    // `chunks` refuses a width of 0; such rows add nothing.
-    if pre == 0 {
-        return;
-    }
-    for ((up, down), row) in up.iter_mut().zip(down).zip(weights.chunks(pre)) {
-        for &w in row {
-            let w: i64 = w.into();
-            *up += w.max(0);
-            *down += w.min(0);
-        }
-    }
 }
 
 /// The largest magnitude that an accumulator type holds; `None` for types that

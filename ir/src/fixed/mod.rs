@@ -4,36 +4,40 @@
 //! With `f32` state it is bit exact with the kernels; with `f64` it is the
 //! golden interpreter on quantised weights. One tick `t`:
 //!
-//! 1. *receive*: every spike that a projection's `pre` sent in tick
-//!    `t - delay` adds its integer weights to the accumulators of `post`. Sums
-//!    of integers do not depend on the order of arrival.
-//! 2. *update*, for populations with `t >= active_from`:
-//!    `v = ((decay * v) + sum) + offset`, each operation rounded on its own; a
-//!    missing decay or offset is no operation. Then the comparison with the
-//!    threshold, the spike and the reset. Earlier populations do nothing, and
-//!    what reaches them is dropped (a balanced graph sends them nothing).
-//! 3. *send*: the spikes are on their way to later ticks. A spike source sends
-//!    network step `s` in tick `s`.
+//! 1. *receive*: what a projection's `pre` sent in tick `t - delay` is part of
+//!    the input of `post`. `k` spikes of an atom add `k` times its integer
+//!    weights to the accumulators; sums of integers do not depend on the order
+//!    of arrival. Values are multiplied by the weights and added in float, in
+//!    the order of projections, then of positions of the source.
+//! 2. *update*, for populations with `t >= active_from` whose phase of the step
+//!    it is: the step of [`crate::neuron::DiscreteNeuron`], each operation
+//!    rounded on its own. Other populations do nothing; a balanced graph sends
+//!    them nothing.
+//! 3. *send*: spikes, counts and values are on their way to later ticks. A
+//!    source sends network step `s` in tick `s * ticks_per_step`.
 //!
-//! Weights are transposed once into one column for each source atom, so that
-//! only atoms that spike cost anything.
+//! Weights are transposed once into synapses by source atom, so that only
+//! atoms that send cost anything.
 
 mod bounds;
+mod dynamics;
 mod real;
 mod run;
+mod wire;
 
 pub use bounds::{accumulator_bounds, accumulator_limit};
 pub use real::Real;
 pub use run::{Memory, Rows, Traces};
 
-use crate::app::{AppGraph, Model, Population, Projection};
+use crate::app::{AppGraph, Model, Population, Sends};
 use crate::code::Code;
 use crate::diag::{Diagnostic, Diagnostics, Result};
 use crate::id::{Id, IdVec, PopId};
-use crate::neuron::{DiscreteNeuron, Neuron, Param, ResetRule};
+use crate::neuron::Neuron;
 use crate::origin::Origin;
-use crate::semantics::Compare;
 use crate::series::{Observable, Series};
+use dynamics::Dynamics;
+use wire::Wire;
 
 /// A simulator of one graph, ready to run any number of samples.
 #[derive(Clone, Debug)]
@@ -41,9 +45,10 @@ pub struct Fixed<F> {
     cells: IdVec<PopId, Cell<F>>,
     wires: Vec<Wire>,
     sources: Vec<PopId>,
+    ticks_per_step: u64,
 }
 
-/// One population, its parameters rounded and expanded to one value an atom.
+/// One population.
 #[derive(Clone, Debug)]
 struct Cell<F> {
     name: String,
@@ -51,34 +56,16 @@ struct Cell<F> {
     n: usize,
     /// Ring of accumulator rows, a power of two.
     slots: usize,
+    /// Ring of rows of sent values, a power of two; 0 if nobody reads them.
+    history: usize,
+    /// Atoms in the order of positions, where values are summed in it.
+    positions: Vec<u32>,
+    latency: u64,
     active_from: u64,
+    sends: Sends,
+    has_integer_input: bool,
+    has_value_input: bool,
     dynamics: Option<Dynamics<F>>,
-}
-
-#[derive(Clone, Debug)]
-struct Dynamics<F> {
-    decay: Option<Vec<F>>,
-    offset: Option<Vec<F>>,
-    threshold: Vec<F>,
-    compare: Compare,
-    reset: Rule<F>,
-    unit: Vec<f64>,
-}
-
-#[derive(Clone, Debug)]
-enum Rule<F> {
-    To(Vec<F>),
-    Subtract(Vec<F>),
-    Keep,
-}
-
-/// One projection: the column of source atom `a` is `columns[a * n..][..n]`.
-#[derive(Clone, Debug)]
-struct Wire {
-    pre: PopId,
-    post: PopId,
-    delay: usize,
-    columns: Vec<i32>,
 }
 
 /// The longest delay in ticks. Each tick of delay costs a row of accumulators,
@@ -116,10 +103,13 @@ impl<F: Real> Fixed<F> {
         }
         let mut wires = Vec::new();
         for projection in app.projections.values() {
-            match wire(app, projection) {
+            match Wire::new(app, projection) {
                 Ok(wire) => wires.push(wire),
                 Err(e) => errors.extend(e.0),
             }
+        }
+        if app.ticks_per_step == 0 {
+            errors.push(Diagnostic::internal("a network step takes no ticks"));
         }
         if !errors.is_empty() {
             return Err(Diagnostics(errors));
@@ -128,6 +118,7 @@ impl<F: Real> Fixed<F> {
             cells,
             wires,
             sources,
+            ticks_per_step: u64::from(app.ticks_per_step),
         })
     }
 
@@ -135,6 +126,11 @@ impl<F: Real> Fixed<F> {
     /// [`Fixed::run`] expects.
     pub fn sources(&self) -> &[PopId] {
         &self.sources
+    }
+
+    /// Ticks of a network step.
+    pub fn ticks_per_step(&self) -> usize {
+        self.ticks_per_step as usize
     }
 
     /// A membrane value of `pop` in the file's units: `unit * v` in float64,
@@ -147,14 +143,26 @@ impl<F: Real> Fixed<F> {
 
     /// A recorded membrane in the file's units.
     pub fn v_in_file_units(&self, pop: PopId, v: &Rows<F>) -> Series {
-        let mut series = Series::zeros(v.ticks, v.width);
-        for t in 0..v.ticks {
-            for (atom, (out, &v)) in series.row_mut(t).iter_mut().zip(v.row(t)).enumerate() {
-                *out = self.in_file_units(pop, atom, v);
-            }
-        }
-        series
+        let dynamics = self.cells.get(pop).and_then(|c| c.dynamics.as_ref());
+        in_units(v, dynamics.map(|d| d.unit.as_slice()))
     }
+
+    /// A recorded synaptic current in the file's units.
+    pub fn i_in_file_units(&self, pop: PopId, i: &Rows<F>) -> Series {
+        let dynamics = self.cells.get(pop).and_then(|c| c.dynamics.as_ref());
+        in_units(i, dynamics.and_then(|d| d.i_unit.as_deref()))
+    }
+}
+
+fn in_units<F: Real>(rows: &Rows<F>, units: Option<&[f64]>) -> Series {
+    let mut series = Series::zeros(rows.ticks, rows.width);
+    for t in 0..rows.ticks {
+        for (atom, (out, &v)) in series.row_mut(t).iter_mut().zip(rows.row(t)).enumerate() {
+            let unit = units.and_then(|u| u.get(atom)).copied();
+            *out = F::round(unit.unwrap_or(1.0) * v.to_f64());
+        }
+    }
+    series
 }
 
 fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<Cell<F>> {
@@ -163,86 +171,73 @@ fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<C
     let shape = population.shape.checked_len();
     let n = shape.ok_or_else(|| fail("has an impossible shape"))?;
     let timing = population.timing;
-    if app
-        .incoming(id)
-        .any(|(_, p)| p.delay.is_some_and(|d| d > MAX_DELAY))
+    let too_long = |d: Option<u32>| d.is_some_and(|d| d > MAX_DELAY);
+    if app.incoming(id).any(|(_, p)| too_long(p.delay))
+        || app.outgoing(id).any(|(_, p)| too_long(p.delay))
     {
-        let long = fault("receives spikes with too long a delay");
+        let long = fault("sends or receives with too long a delay");
         return Err(long.note(format!("at most {MAX_DELAY} ticks")).into());
     }
     let dynamics = match &population.model {
         Model::SpikeSource => None,
         Model::Neuron(Neuron::Continuous(_)) => return Err(fail("is not discrete")),
         Model::Neuron(Neuron::Discrete(neuron)) => {
-            let accumulator = population.accumulator.and_then(accumulator_limit);
-            let limit = accumulator.ok_or_else(|| fail("has no accumulator type"))?;
-            let bounds = accumulator_bounds(app, id)
-                .ok_or_else(|| fail("receives weights that are not integers of its shape"))?;
-            if let Some((atom, bound)) = bounds.iter().enumerate().find(|(_, b)| **b > limit) {
-                let note = format!(
-                    "atom {atom}: max(sum of positive, sum of negative weights) = {bound} > {limit}"
-                );
-                let full = fault("can receive more than its accumulator holds");
-                return Err(full.note(note).into());
-            }
+            check_sums(app, id, population)?;
             if timing.is_none() {
                 return Err(fail("has no latency: the graph is not balanced"));
             }
-            Some(dynamics(neuron, n).ok_or_else(|| {
+            if (population.sends == Sends::Values) != neuron.fire.is_none() {
+                return Err(fail("sends something else than its neurons produce"));
+            }
+            Some(Dynamics::new(neuron, n).ok_or_else(|| {
                 fail("is not quantised: gain must be 1, the unit known, every parameter one value or one an atom")
             })?)
         }
     };
+    let sends_values = population.sends == Sends::Values;
+    if !population.order.fits(&population.shape) {
+        return Err(fail("has an order of atoms that its shape does not allow"));
+    }
+    let longest = app.outgoing(id).filter_map(|(_, p)| p.delay).max();
     Ok(Cell {
         name: population.name.clone(),
         origin: population.origin.clone(),
         n,
         slots: app.slots(id) as usize,
+        history: match longest.filter(|_| sends_values) {
+            Some(longest) => longest.max(1).next_power_of_two() as usize,
+            None => 0,
+        },
+        positions: (0..if sends_values { n } else { 0 })
+            .map(|p| population.order.atom_at(p, &population.shape) as u32)
+            .collect(),
+        latency: timing.map_or(0, |t| u64::from(t.latency)),
         active_from: timing.map_or(0, |t| u64::from(t.active_from)),
+        sends: population.sends,
+        has_integer_input: app.has_integer_input(id),
+        has_value_input: app.has_value_input(id),
         dynamics,
     })
 }
 
-fn dynamics<F: Real>(neuron: &DiscreteNeuron, n: usize) -> Option<Dynamics<F>> {
-    let _ = (neuron, n);
-    None
-}
-
-fn wire(app: &AppGraph, projection: &Projection) -> Result<Wire> {
-    let fail = |what: &str| -> Diagnostics {
-        fault("projection", &projection.name, &projection.origin, what).into()
-    };
-    let ends = app
-        .populations
-        .get(projection.pre)
-        .zip(app.populations.get(projection.post));
-    let (pre, post) = ends.ok_or_else(|| fail("joins populations that do not exist"))?;
-    let (n_pre, n_post) = (pre.shape.checked_len(), post.shape.checked_len());
-    let (n_pre, n_post) = n_pre
-        .zip(n_post)
-        .ok_or_else(|| fail("joins populations of impossible shapes"))?;
-    let weights = &projection.weights;
-    if weights.shape().0 != [n_post, n_pre] {
-        return Err(fail("has weights that are not [post pre]"));
+/// The sums of a population fit its accumulators.
+fn check_sums(app: &AppGraph, id: PopId, population: &Population) -> Result<()> {
+    let fault = |what: &str| fault("population", &population.name, &population.origin, what);
+    let bounds = accumulator_bounds(app, id)
+        .ok_or_else(|| fault("receives weights that are not integers of its shape"))?;
+    if !app.has_integer_input(id) {
+        return Ok(());
     }
-    if matches!(post.model, Model::SpikeSource) {
-        return Err(fail("ends at a spike source"));
+    let accumulator = population.accumulator.and_then(accumulator_limit);
+    let limit = accumulator.ok_or_else(|| fault("has no accumulator type"))?;
+    match bounds.iter().enumerate().find(|(_, b)| **b > limit) {
+        None => Ok(()),
+        Some((atom, bound)) => Err(fault("can receive more than its accumulator holds")
+            .note(format!(
+                "atom {atom}: max(sum of positive, sum of negative weights) = {bound} > {limit}"
+            ))
+            .into()),
     }
-    let delay = projection.delay.filter(|d| *d >= 1);
-    let delay = delay.ok_or_else(|| fail("has no delay of at least one tick"))?;
-    let mut columns = vec![0i32; weights.len()];
-    for i in 0..n_post {
-        for a in 0..n_pre {
-            let w = weights.int_at(i * n_pre + a);
-            columns[a * n_post + i] = w.ok_or_else(|| fail("has weights that are not integers"))?;
-        }
-    }
-    Ok(Wire {
-        pre: projection.pre,
-        post: projection.post,
-        delay: delay as usize,
-        columns,
-    })
 }
 
 fn fault(noun: &str, name: &str, origin: &Origin, what: &str) -> Diagnostic {

@@ -1,11 +1,11 @@
 //! The number type of the neuron state.
 
 use std::fmt::Debug;
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, Div, Mul, Sub};
 
 /// A float type that a membrane can be kept in. Each operation rounds once;
 /// Rust never fuses or reassociates them, so `f32` here is the chip's `VMUL`,
-/// `VADD` and `VSUB`.
+/// `VADD`, `VSUB` and `VDIV`.
 pub trait Real:
     Copy
     + Debug
@@ -15,12 +15,15 @@ pub trait Real:
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
+    + Div<Output = Self>
     + 'static
 {
     /// Rounds a parameter, to nearest even.
     fn of_param(value: f64) -> Self;
     /// Converts an accumulator, to nearest even.
     fn of_sum(value: i32) -> Self;
+    /// Converts to an unsigned integer, towards zero, saturating (`VCVT.U32.F32`).
+    fn truncate(self) -> u32;
     /// The value in float64, which holds it exactly.
     fn to_f64(self) -> f64;
     /// A float64 result rounded to this type's precision.
@@ -33,6 +36,9 @@ impl Real for f32 {
     }
     fn of_sum(value: i32) -> Self {
         value as f32
+    }
+    fn truncate(self) -> u32 {
+        self as u32
     }
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -48,6 +54,9 @@ impl Real for f64 {
     }
     fn of_sum(value: i32) -> Self {
         f64::from(value)
+    }
+    fn truncate(self) -> u32 {
+        self as u32
     }
     fn to_f64(self) -> f64 {
         self
