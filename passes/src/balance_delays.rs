@@ -67,7 +67,7 @@ pub fn balance(app: &AppGraph) -> Result<TickPlan> {
     for round in 0..=n {
         let mut last = None;
         for p in app.projections.values() {
-            let least = latency[p.pre] + u32::from(!p.previous_step);
+            let least = latency[p.pre] + u32::from(p.lag == 0);
             if latency[p.post] < least {
                 latency[p.post] = least;
                 raised_by[p.post] = Some(p.pre);
@@ -79,7 +79,7 @@ pub fn balance(app: &AppGraph) -> Result<TickPlan> {
             return Err(positive_cycle(app, &raised_by, last).into());
         }
     }
-    let delay = |p: &Projection| latency[p.post] - latency[p.pre] + u32::from(p.previous_step);
+    let delay = |p: &Projection| latency[p.post] + p.lag - latency[p.pre];
     if let Some(p) = app.projections.values().find(|p| delay(p) > MAX_DELAY) {
         return Err(too_long(p, delay(p)).into());
     }
@@ -133,7 +133,7 @@ fn positive_cycle(
     let mut previous = 0;
     for pair in cycle.windows(2) {
         let mut between = app.outgoing(pair[0]).filter(|(_, p)| p.post == pair[1]);
-        match between.any(|(_, p)| !p.previous_step) {
+        match between.any(|(_, p)| p.lag == 0) {
             true => same += 1,
             false => previous += 1,
         }

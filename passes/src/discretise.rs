@@ -18,7 +18,10 @@ use ir::code::Code;
 use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::facts::Fact;
 use ir::id::PopId;
-use ir::neuron::{ContinuousNeuron, DiscreteNeuron, Neuron, NeuronKind, Param, ResetRule};
+use ir::neuron::{
+    Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param,
+    ResetRule,
+};
 use ir::origin::escape;
 use ir::semantics::{Hold, IfGain, Integrator, Reset, Semantics, SpikeOn, VFloor};
 
@@ -73,7 +76,7 @@ fn refusals(
     let kind = neuron.kind;
     let resets_to_zero = match semantics.reset {
         Reset::Zero => true,
-        Reset::VReset => neuron.v_reset.as_uniform() == Some(0.0),
+        Reset::VReset => neuron.v_reset.as_ref().and_then(Param::as_uniform) == Some(0.0),
         Reset::Subtract | Reset::SnntorchSubtract | Reset::MultiSubtract | Reset::None => false,
     };
     let holds = match semantics.hold {
@@ -117,6 +120,10 @@ fn step(
     warnings: &mut Vec<Diagnostic>,
 ) -> std::result::Result<DiscreteNeuron, Diagnostic> {
     let n = population.n_atoms();
+    let missing = || Diagnostic::internal("a neuron lacks a parameter of its kind");
+    let r = neuron.r.as_ref().ok_or_else(missing)?;
+    let v_reset = neuron.v_reset.as_ref().ok_or_else(missing)?;
+    let v_threshold = neuron.v_threshold.as_ref().ok_or_else(missing)?;
     let all = |f: &dyn Fn(usize) -> f64| Param::per_atom((0..n).map(f).collect());
     let (decay, gain, leak) = match neuron.kind {
         NeuronKind::Lif => {
@@ -151,7 +158,7 @@ fn step(
                     Integrator::ForwardEuler | Integrator::ExpImpulse => ratio(i),
                     Integrator::ExpEuler => share(i),
                 };
-                per_step * neuron.r.at(i)
+                per_step * r.at(i)
             });
             let leak = all(&|i| share(i) * v_leak.at(i));
             (Some(decay), gain, leak)
@@ -163,15 +170,25 @@ fn step(
                     .ok_or_else(|| dt_missing(population, None))?,
                 IfGain::Unit => 1.0,
             };
-            (None, all(&|i| dt * neuron.r.at(i)), Param::uniform(0.0))
+            (None, all(&|i| dt * r.at(i)), Param::uniform(0.0))
+        }
+        _ => {
+            return Err(Diagnostic::internal(
+                "this kind of neuron is not discretised yet",
+            ));
         }
     };
-    let offset = all(&|i| leak.at(i) + gain.at(i) * neuron.bias.at(i));
-    let threshold = neuron.v_threshold.clone();
+    let bias = neuron
+        .bias
+        .at_step(0)
+        .cloned()
+        .unwrap_or(Param::uniform(0.0));
+    let offset = all(&|i| leak.at(i) + gain.at(i) * bias.at(i));
+    let threshold = v_threshold.clone();
     let reset = match semantics.reset {
-        Reset::VReset => ResetRule::To(neuron.v_reset.clone()),
+        Reset::VReset => ResetRule::To(v_reset.clone()),
         Reset::Zero => ResetRule::To(Param::uniform(0.0)),
-        Reset::Subtract => ResetRule::Subtract(all(&|i| threshold.at(i) - neuron.v_reset.at(i))),
+        Reset::Subtract => ResetRule::Subtract(all(&|i| threshold.at(i) - v_reset.at(i))),
         Reset::None => ResetRule::Keep,
         Reset::SnntorchSubtract | Reset::MultiSubtract => {
             return Err(Diagnostic::internal("a reset that was refused above"));
@@ -186,12 +203,21 @@ fn step(
     }
     Ok(DiscreteNeuron {
         kind: neuron.kind,
-        decay,
+        synapse: None,
+        membrane: decay.map_or(Membrane::Integrate, Membrane::Leaky),
         gain,
-        offset: (0..n).any(|i| offset.at(i) != 0.0).then_some(offset),
-        threshold,
-        reset,
-        compare: semantics.compare,
+        offset: match (0..n).any(|i| offset.at(i) != 0.0) {
+            true => Constant::always(offset),
+            false => Constant::ZERO,
+        },
+        fire: Some(Fire {
+            threshold,
+            compare: semantics.compare,
+            judge: semantics.spike_on,
+            reset,
+            hold: false,
+            floor: None,
+        }),
         unit: None,
     })
 }

@@ -114,20 +114,10 @@ fn addresses(regions: &[(RegionKind, u64)], target: &Target) -> Result<MemoryLay
     let mut placed = Vec::with_capacity(regions.len());
     for &(kind, bytes) in regions {
         let bytes = u32::try_from(bytes).map_err(|_| outgrown())?;
-        let addr = match kind {
-            RegionKind::Stack => end.checked_sub(bytes).ok_or_else(outgrown)?,
-            RegionKind::Text
-            | RegionKind::Control
-            | RegionKind::Decay
-            | RegionKind::Offset
-            | RegionKind::Threshold
-            | RegionKind::Reset
-            | RegionKind::V
-            | RegionKind::Accumulators
-            | RegionKind::Ring
-            | RegionKind::Rows { .. }
-            | RegionKind::Events
-            | RegionKind::SpikeRecord => next,
+        let addr = if kind == RegionKind::Stack {
+            end.checked_sub(bytes).ok_or_else(outgrown)?
+        } else {
+            next
         };
         let after = addr
             .checked_add(bytes)

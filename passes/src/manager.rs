@@ -4,6 +4,7 @@ use crate::plan::Plan;
 use crate::registry::Pass;
 use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::facts::{Fact, FactSet};
+use ir::semantics::Schedule;
 use ir::{Module, Target};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,12 +17,24 @@ pub struct PassContext<'a> {
 }
 
 /// The user's wishes for the mapping.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingOptions {
     /// Upper bound of atoms on one PE, by population name.
     pub atoms_per_core: BTreeMap<String, u32>,
+    /// How network steps map to ticks.
+    pub schedule: Schedule,
     /// Seed of every pass that draws random numbers.
     pub seed: u64,
+}
+
+impl Default for MappingOptions {
+    fn default() -> Self {
+        Self {
+            atoms_per_core: BTreeMap::new(),
+            schedule: Schedule::Auto,
+            seed: 0,
+        }
+    }
 }
 
 /// Watches a run. Printing, timing and stopping early are observers' work.

@@ -12,7 +12,7 @@ use ir::diag::Diagnostic;
 use ir::id::{Id, PopId, ProjId, VertexId};
 use ir::machine_graph::Budget;
 use ir::memory::{BudgetLine, RegionKind, control, events, padded, record};
-use ir::neuron::{DiscreteNeuron, Neuron, Param, ResetRule};
+use ir::neuron::{DiscreteNeuron, Membrane, Neuron, Param};
 use ir::origin::escape;
 use ir::series::Observable;
 use ir::tensor::DType;
@@ -66,15 +66,16 @@ pub fn parameter_arrays(neuron: &DiscreteNeuron) -> Vec<RegionKind> {
         let bits = |i| (p.tensor().at(i) as f32).to_bits();
         (1..p.tensor().len()).any(|i| bits(i) != bits(0))
     };
-    let reset = match &neuron.reset {
-        ResetRule::To(p) | ResetRule::Subtract(p) => Some(p),
-        ResetRule::Keep => None,
+    let decay = match &neuron.membrane {
+        Membrane::Leaky(p) => Some(p),
+        Membrane::Integrate | Membrane::Fresh => None,
     };
+    let fire = neuron.fire.as_ref();
     let all = [
-        (RegionKind::Decay, neuron.decay.as_ref()),
-        (RegionKind::Offset, neuron.offset.as_ref()),
-        (RegionKind::Threshold, Some(&neuron.threshold)),
-        (RegionKind::Reset, reset),
+        (RegionKind::Decay, decay),
+        (RegionKind::Offset, neuron.offset.at_step(0)),
+        (RegionKind::Threshold, fire.map(|f| &f.threshold)),
+        (RegionKind::Reset, fire.and_then(|f| f.reset.amount())),
     ];
     all.into_iter()
         .filter(|(_, p)| p.is_some_and(differs))
@@ -150,7 +151,7 @@ impl Need {
         ];
         match &self.kind {
             NeedKind::Source => {
-                let tick = events::tick_bytes(n).next_multiple_of(RING_ALIGN);
+                let tick = events::tick_bytes(n, false).next_multiple_of(RING_ALIGN);
                 all.push((RegionKind::Events, tick.max(u64::from(memory.events_bytes))));
             }
             NeedKind::Neurons {
@@ -372,9 +373,11 @@ mod tests {
     fn only_parameters_that_differ_need_an_array() {
         let mut neuron = crate::testing::lif();
         assert!(parameter_arrays(&neuron).is_empty());
-        neuron.threshold = Param::per_atom(vec![1.0, 2.0]);
+        if let Some(fire) = &mut neuron.fire {
+            fire.threshold = Param::per_atom(vec![1.0, 2.0]);
+        }
         // these two are one float32
-        neuron.decay = Some(Param::per_atom(vec![0.5, 0.5 + 1e-12]));
+        neuron.membrane = Membrane::Leaky(Param::per_atom(vec![0.5, 0.5 + 1e-12]));
         assert_eq!(parameter_arrays(&neuron), [RegionKind::Threshold]);
     }
 }

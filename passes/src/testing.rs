@@ -1,22 +1,30 @@
 //! Tiny graphs for the unit tests of all passes.
 
 use ir::Origin;
-use ir::app::{AppGraph, Connector, Model, OutputPort, Population, Projection, Timing};
+use ir::app::{
+    AppGraph, AtomOrder, Connector, Model, OutputPort, Population, Projection, Sends, Timing,
+};
 use ir::id::{Id, PopId};
-use ir::neuron::{DiscreteNeuron, Neuron, NeuronKind, Param, ResetRule};
-use ir::semantics::Compare;
+use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param, ResetRule};
+use ir::semantics::{Compare, SpikeOn};
 use ir::tensor::{DType, Data, Shape, Tensor};
 
 /// A leaky neuron in the file's units.
 pub(crate) fn lif() -> DiscreteNeuron {
     DiscreteNeuron {
         kind: NeuronKind::Lif,
-        decay: Some(Param::uniform(0.5)),
+        synapse: None,
+        membrane: Membrane::Leaky(Param::uniform(0.5)),
         gain: Param::uniform(1.0),
-        offset: None,
-        threshold: Param::uniform(1.0),
-        reset: ResetRule::To(Param::uniform(0.0)),
-        compare: Compare::Gt,
+        offset: Constant::ZERO,
+        fire: Some(Fire {
+            threshold: Param::uniform(1.0),
+            compare: Compare::Gt,
+            judge: SpikeOn::New,
+            reset: ResetRule::To(Param::uniform(0.0)),
+            hold: false,
+            floor: None,
+        }),
         unit: None,
     }
 }
@@ -42,6 +50,8 @@ pub(crate) fn sized_app(populations: &[(&str, usize)], projections: &[&str]) -> 
             } else {
                 Model::Neuron(Neuron::Discrete(lif()))
             },
+            sends: Sends::Spikes,
+            order: AtomOrder::RowMajor,
             timing: None,
             accumulator: None,
             record: vec![],
@@ -64,7 +74,7 @@ pub(crate) fn sized_app(populations: &[(&str, usize)], projections: &[&str]) -> 
             weights: Tensor::new(Shape::of(&[rows, cols]), Data::F64(vec![1.0; rows * cols]))
                 .expect("sizes agree"),
             delay: None,
-            previous_step: text.contains('~'),
+            lag: u32::from(text.contains('~')),
             origin: Origin::Compiler,
         });
     }

@@ -13,14 +13,14 @@ use crate::contract::{Contract, MAPPED};
 use crate::manager::PassContext;
 use crate::registry::{Canonicalise, Transform};
 use forms::{Form, Fuel, Term, matrix};
-use ir::app::{AppGraph, Connector, Model, OutputPort, Population, Projection};
+use ir::app::{AppGraph, AtomOrder, Connector, Model, OutputPort, Population, Projection, Sends};
 use ir::code::Code;
 use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::facts::Fact;
 use ir::golden::schedule::{Schedule, schedule};
 use ir::id::{IdVec, NodeId, PopId};
 use ir::network::{Network, Node, Op};
-use ir::neuron::{ContinuousNeuron, Neuron, NeuronKind, Param};
+use ir::neuron::{Constant, ContinuousNeuron, Neuron, NeuronKind, Param};
 use ir::origin::escape;
 use ir::semantics::{Bias, RecurrentBiasT0, Semantics};
 use ir::tensor::{Shape, Tensor};
@@ -129,6 +129,8 @@ impl<'a> Folding<'a> {
             name: node.name.clone(),
             shape,
             model,
+            sends: Sends::Spikes,
+            order: AtomOrder::RowMajor,
             timing: None,
             accumulator: None,
             record: Vec::new(),
@@ -186,6 +188,12 @@ impl<'a> Folding<'a> {
                 let shape = out_shape(node)?;
                 self.populate(id, shape, Model::Neuron(Neuron::Continuous(neuron)));
                 self.received.insert(self.populations[&id], input);
+            }
+            _ => {
+                return Err(unsupported(
+                    node,
+                    "the chip path does not take this node yet",
+                ));
             }
         }
         Ok(())
@@ -351,7 +359,7 @@ impl<'a> Folding<'a> {
             connector: Connector::Dense,
             weights,
             delay: None,
-            previous_step,
+            lag: u32::from(previous_step),
             origin: origin.derived(PASS),
         });
         Ok(())
@@ -387,7 +395,7 @@ fn distinguish_names(app: &mut AppGraph) {
     let uses = count(app);
     for &id in &ids {
         let p = &mut app.projections[id];
-        if uses[&p.name] > 1 && p.previous_step {
+        if uses[&p.name] > 1 && p.lag > 0 {
             p.name.push_str(":previous");
         }
     }
@@ -413,12 +421,24 @@ fn neuron(node: &Node, input: &Form) -> std::result::Result<ContinuousNeuron, Di
         None => Ok(Param::uniform(0.0)),
     };
     let bias = match &input.constant {
-        Some(c) => Param::per_atom(c.clone()),
-        None => Param::uniform(0.0),
+        Some(c) => Constant::always(Param::per_atom(c.clone())),
+        None => Constant::ZERO,
     };
-    if !bias.tensor().to_f64().iter().all(|b| b.is_finite()) {
+    if !input.constant.iter().flatten().all(|b| b.is_finite()) {
         return Err(bad_parameter(node, "the sum of its biases is not finite"));
     }
+    let blank = ContinuousNeuron {
+        kind: NeuronKind::If,
+        tau: None,
+        tau_syn: None,
+        w_in: None,
+        r: None,
+        v_leak: None,
+        v_threshold: None,
+        v_reset: None,
+        bias,
+        hold: false,
+    };
     match &node.op {
         Op::Lif {
             tau,
@@ -429,31 +449,23 @@ fn neuron(node: &Node, input: &Form) -> std::result::Result<ContinuousNeuron, Di
         } => Ok(ContinuousNeuron {
             kind: NeuronKind::Lif,
             tau: Some(param("tau", tau)?),
-            r: param("r", r)?,
+            r: Some(param("r", r)?),
             v_leak: Some(param("v_leak", v_leak)?),
-            v_threshold: param("v_threshold", v_threshold)?,
-            v_reset: reset(v_reset)?,
-            bias,
+            v_threshold: Some(param("v_threshold", v_threshold)?),
+            v_reset: Some(reset(v_reset)?),
+            ..blank
         }),
         Op::If {
             r,
             v_threshold,
             v_reset,
         } => Ok(ContinuousNeuron {
-            kind: NeuronKind::If,
-            tau: None,
-            r: param("r", r)?,
-            v_leak: None,
-            v_threshold: param("v_threshold", v_threshold)?,
-            v_reset: reset(v_reset)?,
-            bias,
+            r: Some(param("r", r)?),
+            v_threshold: Some(param("v_threshold", v_threshold)?),
+            v_reset: Some(reset(v_reset)?),
+            ..blank
         }),
-        Op::Input { .. }
-        | Op::Output { .. }
-        | Op::Affine { .. }
-        | Op::Linear { .. }
-        | Op::Scale { .. }
-        | Op::Flatten { .. } => Err(Diagnostic::internal("a stateless node is no neuron")),
+        _ => Err(Diagnostic::internal("a stateless node is no neuron")),
     }
 }
 

@@ -116,6 +116,16 @@ impl<'a> Inference<'a> {
                 (shape.clone(), shape)
             }
             Op::Flatten { .. } => (None, None),
+            Op::Conv1d { .. }
+            | Op::Conv2d { .. }
+            | Op::SumPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::Delay { .. }
+            | Op::Threshold { .. }
+            | Op::Li { .. }
+            | Op::CubaLif { .. }
+            | Op::CubaLi { .. }
+            | Op::I { .. } => (None, None),
             Op::Lif { .. } | Op::If { .. } => {
                 let shape = self.common(node);
                 (shape.clone(), shape)

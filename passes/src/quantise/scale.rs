@@ -13,7 +13,7 @@ use ir::app::{AppGraph, Population};
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId};
-use ir::neuron::{DiscreteNeuron, Param, ResetRule};
+use ir::neuron::{DiscreteNeuron, Fire, Membrane, Param, ResetRule};
 use ir::origin::escape;
 use ir::semantics::{Quantisation, Rounding, ScaleMode};
 use ir::tensor::{DType, Data, Tensor};
@@ -267,27 +267,35 @@ fn scaled(
     let per_unit =
         |p: &Param| Param::per_atom(units.iter().enumerate().map(|(j, u)| p.at(j) / u).collect());
     let scaled = DiscreteNeuron {
-        decay: neuron.decay.clone(),
+        membrane: neuron.membrane.clone(),
+        synapse: neuron.synapse.clone(),
         gain: Param::uniform(1.0),
-        offset: neuron.offset.as_ref().map(per_unit),
-        threshold: per_unit(&neuron.threshold),
-        reset: match &neuron.reset {
-            ResetRule::To(p) => ResetRule::To(per_unit(p)),
-            ResetRule::Subtract(p) => ResetRule::Subtract(per_unit(p)),
-            ResetRule::Keep => ResetRule::Keep,
-        },
+        offset: neuron.offset.map(per_unit),
+        fire: neuron.fire.as_ref().map(|f| Fire {
+            threshold: per_unit(&f.threshold),
+            reset: match &f.reset {
+                ResetRule::To(p) => ResetRule::To(per_unit(p)),
+                ResetRule::Subtract(p) => ResetRule::Subtract(per_unit(p)),
+                ResetRule::Pending(p) => ResetRule::Pending(per_unit(p)),
+                ResetRule::Multi => ResetRule::Multi,
+                ResetRule::Keep => ResetRule::Keep,
+            },
+            floor: f.floor.as_ref().map(per_unit),
+            ..*f
+        }),
         unit: Some(Param::per_atom(units.to_vec())),
         ..*neuron
     };
-    let reset = match &scaled.reset {
-        ResetRule::To(p) | ResetRule::Subtract(p) => Some(p),
-        ResetRule::Keep => None,
+    let decay = match &scaled.membrane {
+        Membrane::Leaky(p) => Some(p),
+        Membrane::Integrate | Membrane::Fresh => None,
     };
+    let fire = scaled.fire.as_ref();
     let checked = [
-        ("decay", scaled.decay.as_ref()),
-        ("offset", scaled.offset.as_ref()),
-        ("threshold", Some(&scaled.threshold)),
-        ("reset", reset),
+        ("decay", decay),
+        ("offset", scaled.offset.at_step(0)),
+        ("threshold", fire.map(|f| &f.threshold)),
+        ("reset", fire.and_then(|f| f.reset.amount())),
     ];
     for (name, param) in checked {
         let Some(param) = param else { continue };
