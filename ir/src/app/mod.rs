@@ -13,6 +13,7 @@
 
 mod connector;
 mod order;
+mod reach;
 
 pub use connector::{Connector, Conv, Synapses};
 pub use order::AtomOrder;
