@@ -19,7 +19,7 @@ use ir::golden::Golden;
 use ir::image::{ImageSet, Program};
 use ir::{Code, Diagnostic, Network, NodeId, Observable, Origin, PopId, Series, Target};
 use rayon::prelude::*;
-use runtime_sim::{Machine, RunReport, SampleRun, Taps, run_batch};
+use runtime_sim::{Event, Machine, RunReport, SampleRun, Taps, run_batch};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -410,22 +410,24 @@ pub fn emulate(
 }
 
 /// The atoms that spike in each step, ascending.
-fn events(series: &Series) -> Vec<Vec<u32>> {
+fn events(series: &Series) -> Vec<Vec<Event>> {
     (0..series.steps)
         .map(|t| {
             let row = (0u32..).zip(series.row(t));
-            row.filter(|(_, v)| **v != 0.0).map(|(i, _)| i).collect()
+            row.filter(|(_, v)| **v != 0.0)
+                .map(|(i, _)| Event::spike(i))
+                .collect()
         })
         .collect()
 }
 
-fn counts(ticks: &[Vec<u32>], width: usize) -> Series {
+fn counts(ticks: &[Vec<Event>], width: usize) -> Series {
     let mut series = Series::zeros(ticks.len(), width);
     for (t, atoms) in ticks.iter().enumerate() {
         let row = series.row_mut(t);
-        for &atom in atoms {
-            if let Some(count) = row.get_mut(atom as usize) {
-                *count += 1.0;
+        for event in atoms {
+            if let Some(count) = row.get_mut(event.atom as usize) {
+                *count += f64::from(event.payload);
             }
         }
     }
@@ -462,7 +464,7 @@ mod tests {
             width: 3,
             data: vec![0.0, 1.0, 1.0, 0.0, 0.0, 0.0],
         };
-        assert_eq!(events(&series), [vec![1, 2], vec![]]);
+        assert_eq!(events(&series), [[1, 2].map(Event::spike).to_vec(), vec![]]);
         assert_eq!(counts(&events(&series), 3), series);
     }
 

@@ -56,7 +56,7 @@ sections! {
         base: u32, tdr: u32, tkr: u32, tctl: u32, id: u32,
         dma_config: u32, dma_start: u32, dma_end: u32, dma_read: u32, dma_write: u32,
         dma_limit: u32, dma_n_words: u32, dma_max: u32, dma_dropped: u32, dma_control: u32,
-        dma_enable_value: u32, dma_key_only_value: u32,
+        dma_enable_value: u32, dma_key_only_value: u32, dma_payload_value: u32, plain_payload: u32,
     }
     /// Interrupt lines that belong to no block.
     Irq irq { start: u32, }

@@ -63,7 +63,7 @@ impl Chips {
         let sent: Vec<_> = sent.collect();
         for (packet, tick) in sent {
             if let Some(tick) = tick {
-                session.sent(packet.key, tick);
+                session.sent(packet.key, packet.payload, tick);
             }
             let at_router = packet.cycle + to_router + chip.router_cycles;
             match chip.router.route(packet.key) {
@@ -77,6 +77,7 @@ impl Chips {
                             source: source as u32,
                             sequence,
                             key: packet.key,
+                            payload: packet.payload,
                         });
                         if pe.in_flight() >= IN_FLIGHT_LIMIT {
                             pe.receive_until(now);

@@ -34,7 +34,7 @@ mod session;
 pub mod symbols;
 
 pub use batch::run_batch;
-pub use inputs::{SampleRun, Taps};
+pub use inputs::{Event, SampleRun, Taps};
 pub use machine::Machine;
 pub use pe::FUEL_TICKS;
 pub use report::{BatchResult, RunReport, SampleResult};

@@ -4,7 +4,8 @@
 use crate::bus::Bus;
 use crate::chip::{self, Chip, Chips};
 use crate::cpu::{Core, Costs, LINES, Memory};
-use crate::inputs::Feeder;
+use crate::inputs::{Atoms, Feeder};
+use crate::machine::cycles_per_tick;
 use crate::noc;
 use crate::pe::{Fixed, Pe};
 use crate::router::{Exit, Router};
@@ -80,7 +81,7 @@ pub(crate) fn check_and_build(images: &ImageSet, target: &Target) -> Checked<Par
             symbols: Symbols::new(image),
             timer_line: interrupt(target.timer.irq, "timer.irq")?,
             start_line: interrupt(target.irq.start, "irq.start")?,
-            period: target.cycles_per_tick(images.time_step_us),
+            period: cycles_per_tick(target, images.time_step_us, &images.program),
         };
         let core = Core::new(costs.clone());
         let bus = Bus::new(target, place, lookahead);
@@ -305,9 +306,25 @@ fn check_program(
     places: &BTreeMap<GlobalPe, usize>,
     target: &Target,
 ) -> Checked<()> {
+    ensure(program.ticks_per_step > 0, || {
+        "a network step has no ticks".to_owned()
+    })?;
     let mut keys: Vec<(u32, u32, &str)> = Vec::new();
     for p in &program.populations {
         let mut next = 0;
+        let elements = p
+            .shape
+            .0
+            .iter()
+            .try_fold(1, |n: usize, &d| n.checked_mul(d));
+        let ordered = elements == Some(p.n_atoms as usize) && p.order.fits(&p.shape);
+        ensure(ordered, || {
+            format!(
+                "the shape or the order of population '{}' does not fit its {} atoms",
+                ir::origin::escape(&p.name),
+                p.n_atoms
+            )
+        })?;
         for s in &p.slices {
             ensure(s.n > 0 && s.lo == next && s.n <= p.n_atoms - next, || {
                 format!(
@@ -387,6 +404,7 @@ fn check_slice(
         |(addr, bytes): (u32, u32)| u64::from(bytes) >= frame && inside(addr, bytes.into());
     let sound = inside(s.control_addr, control::BYTES.into())
         && s.v_addr.is_none_or(|v| inside(v, 4 * n))
+        && s.i_addr.is_none_or(|i| inside(i, 4 * n))
         && s.events.is_none_or(events)
         && s.record.is_none_or(records);
     debug_assert_eq!(frame, u64::from(record::frame_bytes(s.n)));
@@ -412,8 +430,7 @@ fn hosts(program: &Program, places: &BTreeMap<GlobalPe, usize>) -> Vec<HostPe> {
                 continue;
             };
             if let Some(region) = s.events {
-                let feeder = Feeder::new(port, s.clone(), p.name.clone(), region);
-                host.feeders.push(feeder);
+                host.feeders.push(Feeder::new(port, p, s.clone(), region));
             }
             if let Some((addr, bytes)) = s.record {
                 host.recorders.push(Recorder {
@@ -421,6 +438,7 @@ fn hosts(program: &Program, places: &BTreeMap<GlobalPe, usize>) -> Vec<HostPe> {
                     slice_index,
                     slice: s.clone(),
                     name: p.name.clone(),
+                    atoms: Atoms::of(p),
                     addr,
                     bytes,
                 });

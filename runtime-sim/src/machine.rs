@@ -33,6 +33,15 @@ pub struct Machine {
     started: bool,
 }
 
+/// Cycles between two interrupts of the timers: a network step of `time_step_us`
+/// has `Program::ticks_per_step` ticks of whole counts of the timer's reference.
+pub fn cycles_per_tick(target: &Target, time_step_us: u32, program: &Program) -> u64 {
+    let clock = &target.clock;
+    let counts = clock.timer_hz * u64::from(time_step_us) / 1_000_000;
+    let tick = counts / u64::from(program.ticks_per_step.max(1));
+    tick.max(1) * (clock.pe_high_hz / clock.timer_hz).max(1)
+}
+
 impl Machine {
     /// Checks `images`, loads them, and runs the start-up code of every PE until
     /// all of them sleep.
@@ -46,7 +55,7 @@ impl Machine {
             chips: parts.chips,
             hosts: parts.hosts,
             start: 0,
-            period: target.cycles_per_tick(images.time_step_us),
+            period: cycles_per_tick(target, images.time_step_us, &images.program),
             started: false,
         };
         machine.start_up()?;
@@ -147,6 +156,7 @@ impl Machine {
             ticks: sample.ticks,
             spikes: session.spikes,
             v: session.v,
+            i: session.i,
             frames: session.frames,
             windows: session.windows,
             record_reads: session.record_reads,

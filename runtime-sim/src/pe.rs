@@ -94,6 +94,17 @@ pub(crate) enum Pause {
     Ended,
 }
 
+/// From the first byte that differs to behind the last one.
+fn difference(a: &[u8], b: &[u8]) -> Option<(usize, usize)> {
+    if a == b {
+        return None;
+    }
+    let differs = |(a, b): (&u8, &u8)| a != b;
+    let from = a.iter().zip(b).position(differs)?;
+    let to = a.iter().zip(b).rposition(differs)?;
+    Some((from, to + 1))
+}
+
 impl Pe {
     pub(crate) fn new(fixed: Fixed, index: usize, core: Core, memory: Memory, bus: Bus) -> Self {
         let stats = PeStats::new(fixed.place);
@@ -118,26 +129,28 @@ impl Pe {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            core: self.core.clone(),
+            core: self.core.without_code(),
             sram: self.memory.bytes().into(),
             bus: self.bus.clone(),
         }
     }
 
-    /// Goes back to `snapshot`. SRAM is compared before it is written, so that
-    /// code which did not change stays decoded.
+    /// Goes back to `snapshot`. SRAM is compared and only what differs is written,
+    /// so that code which did not change stays decoded.
     pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
-        self.core.clone_from(&snapshot.core);
+        self.core.restore(&snapshot.core);
         self.bus.clone_from(&snapshot.bus);
         self.sent.clear();
         self.sequence = 0;
         self.work = Work::default();
         for (page, old) in snapshot.sram.chunks(PAGE).enumerate() {
             let at = page * PAGE;
-            if self.memory.bytes().get(at..at + old.len()) != Some(old) {
-                // The snapshot was taken of this memory, so it has its size.
-                let _ = self.memory.write(at as u32, old);
-            }
+            let now = self.memory.bytes().get(at..at + old.len());
+            let Some((from, to)) = now.and_then(|now| difference(now, old)) else {
+                continue;
+            };
+            // The snapshot was taken of this memory, so it has its size.
+            let _ = self.memory.write((at + from) as u32, &old[from..to]);
         }
     }
 
@@ -193,6 +206,7 @@ impl Pe {
         stats.received = ring.received;
         stats.dropped = ring.dropped;
         stats.unreceived = ring.unreceived;
+        stats.stripped = ring.stripped;
         stats.ring_high_water = ring.high_water;
         stats
     }
@@ -224,9 +238,9 @@ impl Pe {
     }
 
     fn store_ring(&mut self) {
-        for (addr, key) in self.bus.comms.take_stores() {
+        for (addr, word) in self.bus.comms.take_stores() {
             // An enabled ring lies inside SRAM: the controller checks it.
-            let _ = self.memory.write(addr, &key.to_le_bytes());
+            let _ = self.memory.write(addr, &word.to_le_bytes());
         }
     }
 
@@ -306,6 +320,7 @@ impl Pe {
         let tick = self.tick();
         let sent = self.bus.comms.outbox();
         self.stats.sent += sent.len() as u64;
+        self.stats.sent_payloads += sent.iter().filter(|p| p.payload.is_some()).count() as u64;
         self.sent.extend(sent.drain(..).map(|p| (p, tick)));
         if let Some(cycle) = self.bus.take_acknowledged()
             && self.work.late

@@ -1,5 +1,7 @@
 //! What a run gives back.
 
+use crate::inputs::Event;
+use crate::machine::cycles_per_tick;
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::geometry::GlobalPe;
@@ -18,7 +20,9 @@ pub struct SampleResult {
     /// In the order of `Taps::spikes`.
     pub spikes: Vec<SpikeTap>,
     /// In the order of `Taps::v`.
-    pub v: Vec<VTap>,
+    pub v: Vec<StateTap>,
+    /// In the order of `Taps::i`.
+    pub i: Vec<StateTap>,
     /// Frames of on-chip spike records, by population, slice and tick.
     pub frames: Vec<Frame>,
     /// In machine order.
@@ -32,20 +36,20 @@ pub struct SampleResult {
 }
 
 /// The packets of one population, tick by tick: row t holds what was sent
-/// between timer interrupt t and the next, as ascending atoms. An atom that
-/// sent twice occurs twice.
+/// between timer interrupt t and the next, by ascending atom. An atom that sent
+/// twice occurs twice. A packet without payload counts as one of 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpikeTap {
     pub population: usize,
-    pub ticks: Vec<Vec<u32>>,
+    pub ticks: Vec<Vec<Event>>,
 }
 
-/// Membrane words of one population: row t is memory at the end of tick t.
+/// Membranes or currents of one population: row t is memory at the end of tick t.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VTap {
+pub struct StateTap {
     pub population: usize,
     pub n_atoms: u32,
-    /// `ticks * n_atoms` raw words, row major.
+    /// `ticks * n_atoms` raw words, row major, atoms in C order.
     pub words: Vec<u32>,
 }
 
@@ -59,7 +63,7 @@ pub struct Frame {
     pub tick: u32,
     /// The identity word that the program wrote into the frame.
     pub identity: u32,
-    /// Atoms of the population, ascending.
+    /// Atoms of the population in C order, ascending.
     pub atoms: Vec<u32>,
 }
 
@@ -79,12 +83,16 @@ pub struct PeStats {
     pub missed_deadlines: u64,
     /// Multicast packets sent.
     pub sent: u64,
+    /// How many of them had a payload.
+    pub sent_payloads: u64,
     /// Packets that arrived and entered the ring.
     pub received: u64,
     /// Packets lost at a full ring.
     pub dropped: u64,
     /// Packets that arrived while no ring was enabled.
     pub unreceived: u64,
+    /// Packets that lost their payload at a ring of keys.
+    pub stripped: u64,
     /// Most entries that were in the ring at once.
     pub ring_high_water: u32,
 }
@@ -115,9 +123,11 @@ impl PeStats {
             missed: Vec::new(),
             missed_deadlines: 0,
             sent: 0,
+            sent_payloads: 0,
             received: 0,
             dropped: 0,
             unreceived: 0,
+            stripped: 0,
             ring_high_water: 0,
         }
     }
@@ -141,11 +151,17 @@ impl SampleResult {
 pub struct RunReport {
     pub samples: u64,
     pub ticks: u64,
+    /// Ticks of a network step, P: a step's time is divided among them.
+    pub ticks_per_step: u32,
+    /// Cycles that a PE has for one tick.
+    pub cycles_per_tick: u64,
     pub instructions: u64,
     pub instructions_per_sample: u64,
+    /// Of one tick: with P ticks a step, each of them has its own deadline.
     pub cycles_per_step: CyclesPerStep,
     pub missed_deadlines: u64,
     pub packets_sent: u64,
+    pub packets_with_payload: u64,
     pub packets_received: u64,
     pub packets_dropped: u64,
     /// Packets that no routing entry matched, by key as `0x…`.
@@ -177,9 +193,12 @@ pub struct PeReport {
     /// The first deadline that was missed, with its sample.
     pub first_missed: Option<(u64, Missed)>,
     pub packets_sent: u64,
+    pub packets_with_payload: u64,
     pub packets_received: u64,
     pub packets_dropped: u64,
     pub packets_unreceived: u64,
+    /// Packets that lost their payload at a ring of keys.
+    pub payloads_lost: u64,
     pub ring_high_water: u32,
 }
 
@@ -194,6 +213,8 @@ impl RunReport {
         let mut slowest = Vec::new();
         let mut report = Self {
             samples: results.len() as u64,
+            ticks_per_step: program.ticks_per_step.max(1),
+            cycles_per_tick: cycles_per_tick(target, time_step_us, program),
             ..Self::default()
         };
         for r in results {
@@ -210,18 +231,27 @@ impl RunReport {
         }
         report.cycles_per_step = CyclesPerStep::of(slowest);
         let n_pes = results.iter().map(|r| r.pes.len()).max().unwrap_or(0);
-        let elapsed = report.ticks * target.cycles_per_tick(time_step_us);
+        let elapsed = report.ticks * report.cycles_per_tick;
         for i in 0..n_pes {
             let pe = PeReport::new(i, results, program, elapsed);
             report.instructions += pe.instructions;
             report.missed_deadlines += pe.missed_deadlines;
             report.packets_sent += pe.packets_sent;
+            report.packets_with_payload += pe.packets_with_payload;
             report.packets_received += pe.packets_received;
             report.packets_dropped += pe.packets_dropped;
             report.pes.push(pe);
         }
         report.instructions_per_sample = report.instructions / report.samples.max(1);
         report
+    }
+
+    /// A tick in the user's terms.
+    fn when(&self, tick: u32) -> String {
+        match self.ticks_per_step {
+            0 | 1 => format!("tick {tick}"),
+            p => format!("tick {tick} (of {p} ticks a step)"),
+        }
     }
 
     /// What the user should know although the run succeeded.
@@ -244,8 +274,8 @@ impl RunReport {
                         format!("{who} missed {} deadlines", pe.missed_deadlines),
                     )
                     .note(format!(
-                        "first in sample {sample}, tick {}: {} cycles of work; it was at {place} when the next tick was due",
-                        first.tick, first.cycles_used
+                        "first in sample {sample}, {}: {} cycles of work; it was at {place} when the next tick was due",
+                        self.when(first.tick), first.cycles_used
                     ))
                     .help("use a longer --time-step or fewer atoms per core (--atoms-per-core)"),
                 );
@@ -271,6 +301,15 @@ impl RunReport {
                     format!(
                         "{} packets arrived at {who} while its receive ring was not enabled",
                         pe.packets_unreceived
+                    ),
+                ));
+            }
+            if pe.payloads_lost > 0 {
+                all.push(warn(
+                    Code::RingOverflow,
+                    format!(
+                        "{} packets lost their payload at {who}, whose receive ring holds keys only",
+                        pe.payloads_lost
                     ),
                 ));
             }
@@ -312,9 +351,11 @@ impl PeReport {
             report.instructions += pe.instructions;
             report.missed_deadlines += pe.missed_deadlines;
             report.packets_sent += pe.sent;
+            report.packets_with_payload += pe.sent_payloads;
             report.packets_received += pe.received;
             report.packets_dropped += pe.dropped;
             report.packets_unreceived += pe.unreceived;
+            report.payloads_lost += pe.stripped;
             report.ring_high_water = report.ring_high_water.max(pe.ring_high_water);
             if report.first_missed.is_none() {
                 report.first_missed = pe.missed.first().map(|m| (sample as u64, m.clone()));

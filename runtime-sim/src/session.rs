@@ -2,12 +2,12 @@
 //! looks at packets and memory.
 
 use crate::cpu::Memory;
-use crate::inputs::{Feeder, SampleRun};
-use crate::report::{Frame, SpikeTap, VTap};
+use crate::inputs::{Atoms, Event, Feeder, SampleRun};
+use crate::report::{Frame, SpikeTap, StateTap};
 use ir::Origin;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
-use ir::image::{Program, SliceInfo};
+use ir::image::{PopulationInfo, Program, SliceInfo};
 use ir::memory::{control, record};
 
 /// What the host does at one PE.
@@ -24,17 +24,26 @@ pub(crate) struct Recorder {
     pub(crate) slice_index: usize,
     pub(crate) slice: SliceInfo,
     pub(crate) name: String,
+    pub(crate) atoms: Atoms,
     pub(crate) addr: u32,
     pub(crate) bytes: u32,
 }
 
-/// The slice of a tapped population on one PE.
-#[derive(Clone, Copy, Debug)]
-struct VSlice {
+/// State of a population that is tapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    V,
+    I,
+}
+
+/// The slice of such a population on one PE.
+#[derive(Clone, Debug)]
+struct StateSlice {
+    state: State,
     tap: usize,
     addr: u32,
-    lo: usize,
-    n: usize,
+    /// The atoms at its positions.
+    atoms: Vec<u32>,
 }
 
 /// Keys of one slice of a tapped population.
@@ -54,9 +63,13 @@ pub(crate) struct Session<'a> {
     /// When a PE without a running timer stops.
     pub(crate) end_time: u64,
     ranges: Vec<KeyRange>,
-    v_slices: Vec<Vec<VSlice>>,
+    /// By PE.
+    state_slices: Vec<Vec<StateSlice>>,
+    /// The atoms of each tapped population.
+    atoms: Vec<Atoms>,
     pub(crate) spikes: Vec<SpikeTap>,
-    pub(crate) v: Vec<VTap>,
+    pub(crate) v: Vec<StateTap>,
+    pub(crate) i: Vec<StateTap>,
     pub(crate) frames: Vec<Frame>,
     pub(crate) windows: u64,
     pub(crate) record_reads: u64,
@@ -78,57 +91,78 @@ impl<'a> Session<'a> {
         let mut session = Self {
             sample,
             ranges: Vec::new(),
-            v_slices: vec![Vec::new(); hosts.len()],
+            state_slices: vec![Vec::new(); hosts.len()],
+            atoms: Vec::new(),
             hosts,
             end_time,
             spikes: Vec::new(),
             v: Vec::new(),
+            i: Vec::new(),
             frames: Vec::new(),
             windows: 0,
             record_reads: 0,
         };
         for (tap, &population) in sample.taps.spikes.iter().enumerate() {
-            for s in program
-                .populations
-                .get(population)
-                .iter()
-                .flat_map(|p| &p.slices)
-            {
-                session.ranges.push(KeyRange {
-                    key: s.key.key(),
-                    n: s.n,
-                    tap,
-                    lo: s.lo,
-                });
-            }
+            let Some(p) = program.populations.get(population) else {
+                continue;
+            };
+            session.ranges.extend(p.slices.iter().map(|s| KeyRange {
+                key: s.key.key(),
+                n: s.n,
+                tap,
+                lo: s.lo,
+            }));
+            session.atoms.push(Atoms::of(p));
             session.spikes.push(SpikeTap {
                 population,
                 ticks: vec![Vec::new(); ticks],
             });
         }
         session.ranges.sort_unstable();
-        for (tap, &population) in sample.taps.v.iter().enumerate() {
-            let Some(p) = program.populations.get(population) else {
-                continue;
-            };
-            for s in &p.slices {
-                let place = index_of(s).and_then(|pe| session.v_slices.get_mut(pe));
-                if let (Some(addr), Some(slices)) = (s.v_addr, place) {
-                    slices.push(VSlice {
-                        tap,
-                        addr,
-                        lo: s.lo as usize,
-                        n: s.n as usize,
-                    });
+        for (state, list) in [(State::V, &sample.taps.v), (State::I, &sample.taps.i)] {
+            for &population in list {
+                if let Some(p) = program.populations.get(population) {
+                    session.tap_state(state, population, p, &index_of)?;
                 }
             }
-            session.v.push(VTap {
-                population,
-                n_atoms: p.n_atoms,
-                words: zeros(ticks, p.n_atoms, &p.name)?,
-            });
         }
         Ok(session)
+    }
+
+    fn tap_state(
+        &mut self,
+        state: State,
+        population: usize,
+        p: &PopulationInfo,
+        index_of: impl Fn(&SliceInfo) -> Option<usize>,
+    ) -> Result<()> {
+        let tap = StateTap {
+            population,
+            n_atoms: p.n_atoms,
+            words: zeros(self.sample.ticks as usize, p.n_atoms, &p.name)?,
+        };
+        let taps = match state {
+            State::V => &mut self.v,
+            State::I => &mut self.i,
+        };
+        let order = Atoms::of(p);
+        for s in &p.slices {
+            let addr = match state {
+                State::V => s.v_addr,
+                State::I => s.i_addr,
+            };
+            let place = index_of(s).and_then(|pe| self.state_slices.get_mut(pe));
+            if let (Some(addr), Some(slices)) = (addr, place) {
+                slices.push(StateSlice {
+                    state,
+                    tap: taps.len(),
+                    addr,
+                    atoms: (s.lo..s.lo + s.n).map(|p| order.at(p)).collect(),
+                });
+            }
+        }
+        taps.push(tap);
+        Ok(())
     }
 
     pub(crate) fn ticks(&self) -> u32 {
@@ -162,23 +196,29 @@ impl<'a> Session<'a> {
 
     /// The next timer interrupt of a PE is due: `tick` is over there.
     pub(crate) fn tick_ends(&mut self, pe: usize, tick: u32, memory: &Memory) {
-        for s in self.v_slices.get(pe).into_iter().flatten() {
-            let Some(tap) = self.v.get_mut(s.tap) else {
+        for s in self.state_slices.get(pe).into_iter().flatten() {
+            let taps = match s.state {
+                State::V => &mut self.v,
+                State::I => &mut self.i,
+            };
+            let Some(tap) = taps.get_mut(s.tap) else {
                 continue;
             };
-            let from = tick as usize * tap.n_atoms as usize + s.lo;
-            let row = tap.words.get_mut(from..from + s.n);
-            let bytes = memory.read(s.addr, 4 * s.n);
+            let n = tap.n_atoms as usize;
+            let row = tap.words.chunks_exact_mut(n).nth(tick as usize);
+            let bytes = memory.read(s.addr, 4 * s.atoms.len());
             if let (Some(row), Some(bytes)) = (row, bytes) {
-                for (word, b) in row.iter_mut().zip(bytes.chunks_exact(4)) {
-                    *word = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                for (&atom, b) in s.atoms.iter().zip(bytes.chunks_exact(4)) {
+                    if let Some(word) = row.get_mut(atom as usize) {
+                        *word = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                    }
                 }
             }
         }
     }
 
     /// A packet was sent in `tick`.
-    pub(crate) fn sent(&mut self, key: u32, tick: u32) {
+    pub(crate) fn sent(&mut self, key: u32, payload: Option<u32>, tick: u32) {
         // A population that is tapped twice has its ranges twice, side by side.
         let end = self.ranges.partition_point(|r| r.key <= key);
         let Some(last) = end.checked_sub(1).and_then(|i| self.ranges.get(i)) else {
@@ -186,11 +226,14 @@ impl<'a> Session<'a> {
         };
         let first = self.ranges.partition_point(|r| r.key < last.key);
         for r in &self.ranges[first..end] {
-            let atom = key - r.key;
-            if atom < r.n
+            let position = key - r.key;
+            if position < r.n
                 && let Some(row) = self.spikes[r.tap].ticks.get_mut(tick as usize)
             {
-                row.push(r.lo + atom);
+                row.push(Event {
+                    atom: self.atoms[r.tap].at(r.lo + position),
+                    payload: payload.unwrap_or(1),
+                });
             }
         }
     }
@@ -227,7 +270,7 @@ fn zeros(ticks: usize, n: u32, name: &str) -> Result<Vec<u32>> {
         None => Err(Diagnostic::error(
             Code::InputData,
             &Origin::Compiler,
-            format!("the membrane of population '{name}' cannot be recorded"),
+            format!("the state of population '{name}' cannot be recorded"),
         )
         .note(format!(
             "{ticks} ticks x {n} atoms x 4 B do not fit the host's memory"
@@ -279,15 +322,17 @@ impl Recorder {
                     .get((i / 32) as usize)
                     .is_some_and(|w| w >> (i % 32) & 1 != 0)
             };
+            let positions = (0..self.slice.n).filter(set);
+            let mut atoms: Vec<u32> = positions
+                .map(|i| self.atoms.at(self.slice.lo + i))
+                .collect();
+            atoms.sort_unstable();
             frames.push(Frame {
                 population: self.population,
                 slice: self.slice_index,
                 tick: *tick,
                 identity: *identity,
-                atoms: (0..self.slice.n)
-                    .filter(set)
-                    .map(|i| self.slice.lo + i)
-                    .collect(),
+                atoms,
             });
         }
         let pointer = self.slice.control_addr + control::RECORD_WRITE;

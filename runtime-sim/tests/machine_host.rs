@@ -2,12 +2,14 @@
 
 mod machine_support;
 
+use ir::app::AtomOrder;
 use ir::geometry::PeCoord;
 use ir::image::ImageSet;
 use ir::key::KeyMask;
 use ir::routing::{Link, RoutingEntry, Targets};
+use ir::tensor::Shape;
 use ir::{Code, Target};
-use machine_support::{Guest, images, log, place};
+use machine_support::{Guest, images, log, place, spikes};
 use runtime_sim::inputs::{SampleRun, Taps};
 use runtime_sim::machine::Machine;
 
@@ -30,10 +32,10 @@ fn source(events: u32) -> ImageSet {
 fn sample(rows: &[&[u32]], ticks: u32) -> SampleRun {
     SampleRun {
         ticks,
-        inputs: vec![rows.iter().map(|r| r.to_vec()).collect()],
+        inputs: vec![rows.iter().map(|r| spikes(r)).collect()],
         taps: Taps {
             spikes: vec![0],
-            v: Vec::new(),
+            ..Taps::default()
         },
         keep_state: false,
     }
@@ -42,7 +44,7 @@ fn sample(rows: &[&[u32]], ticks: u32) -> SampleRun {
 #[test]
 fn events_are_sent_in_windows_that_fit() {
     let rows: &[&[u32]] = &[&[0, 5], &[], &[31], &[1, 2, 3], &[4], &[], &[7, 8]];
-    let expected: Vec<Vec<u32>> = rows.iter().map(|r| r.to_vec()).collect();
+    let expected: Vec<_> = rows.iter().map(|r| spikes(r)).collect();
     let mut windows = Vec::new();
     for bytes in [16, 24, 4096] {
         let target = Target::spinnaker2();
@@ -142,6 +144,19 @@ fn unsound_images_are_refused() {
     let pe = |x, y, p| PeCoord::new(x, y, p).expect("in the byte");
     refused(&edit(&|i| i.target = "other".to_owned()), "target 'other'");
     refused(&edit(&|i| i.time_step_us = 0), "time step");
+    refused(&edit(&|i| i.program.ticks_per_step = 0), "no ticks");
+    refused(
+        &edit(&|i| i.program.populations[0].shape = Shape::of(&[31])),
+        "32 atoms",
+    );
+    refused(
+        &edit(&|i| i.program.populations[0].order = AtomOrder::Blocked { channels: 2 }),
+        "order",
+    );
+    refused(
+        &edit(&|i| i.program.populations[0].slices[0].i_addr = Some(0x1_ffc0)),
+        "outside local SRAM",
+    );
     refused(
         &edit(&|i| i.chips[0].pes[0].pe = pe(4, 3, 0)),
         "does not exist",
@@ -206,6 +221,7 @@ fn unsound_images_are_refused() {
         &edit(&|i| {
             i.program.populations[0].slices[0].n = 33;
             i.program.populations[0].n_atoms = 33;
+            i.program.populations[0].shape = Shape::of(&[33]);
         }),
         "more than key",
     );
@@ -240,5 +256,5 @@ fn the_host_sets_the_event_pointer_itself() {
     control[8..12].copy_from_slice(&0x1_fffc_u32.to_le_bytes());
     let mut machine = Machine::load(&images, &Target::spinnaker2()).expect("sound");
     let result = machine.run_sample(&sample(&[&[1]], 2)).expect("runs");
-    assert_eq!(result.spikes[0].ticks, [vec![1], vec![]]);
+    assert_eq!(result.spikes[0].ticks, [spikes(&[1]), vec![]]);
 }

@@ -4,7 +4,7 @@ mod machine_support;
 
 use ir::diag::Diagnostics;
 use ir::{Code, Target};
-use machine_support::{Guest, NEVER, images, log, place};
+use machine_support::{Guest, NEVER, images, log, place, spikes};
 use runtime_sim::batch::run_batch;
 use runtime_sim::inputs::{SampleRun, Taps};
 use runtime_sim::machine::Machine;
@@ -45,6 +45,7 @@ fn a_program_starts_sleeps_and_ticks() {
         taps: Taps {
             spikes: vec![0],
             v: vec![0],
+            ..Taps::default()
         },
         ..ticks(5)
     };
@@ -57,7 +58,7 @@ fn a_program_starts_sleeps_and_ticks() {
         "{pe:?}"
     );
     assert_eq!(pe.missed_deadlines, 0);
-    assert_eq!(result.spikes[0].ticks, vec![Vec::<u32>::new(); 5]);
+    assert_eq!(result.spikes[0].ticks, vec![vec![]; 5]);
     let v: Vec<u32> = result.v[0].words.chunks(32).map(|row| row[0]).collect();
     assert_eq!(v, [1, 2, 3, 4, 5]);
 }
@@ -79,7 +80,7 @@ fn a_spike_is_in_the_ring_in_the_tick_after_it_was_sent() {
     let sample = SampleRun {
         taps: Taps {
             spikes: vec![0, 1],
-            v: Vec::new(),
+            ..Taps::default()
         },
         ..ticks(4)
     };
@@ -88,8 +89,8 @@ fn a_spike_is_in_the_ring_in_the_tick_after_it_was_sent() {
         .flat_map(|tick| (0x1000..0x1003).map(move |key| (tick, key)))
         .collect();
     assert_eq!(log(memory(&machine, (7, 6, 3))), expected);
-    assert_eq!(result.spikes[0].ticks, vec![vec![0, 1, 2]; 4]);
-    assert_eq!(result.spikes[1].ticks, vec![Vec::<u32>::new(); 4]);
+    assert_eq!(result.spikes[0].ticks, vec![spikes(&[0, 1, 2]); 4]);
+    assert_eq!(result.spikes[1].ticks, vec![vec![]; 4]);
     assert_eq!((result.pes[0].sent, result.pes[1].received), (12, 12));
     assert_eq!(result.pes[1].ring_high_water, 3);
     assert!(result.unmatched.is_empty());
@@ -370,10 +371,11 @@ fn results_do_not_depend_on_host_threads() {
     let machine = load(&guests, &routes);
     let samples: Vec<SampleRun> = (0..12)
         .map(|s| SampleRun {
-            inputs: vec![(0..8).map(|t| vec![s % 7, 8 + t % 5]).collect()],
+            inputs: vec![(0..8).map(|t| spikes(&[s % 7, 8 + t % 5])).collect()],
             taps: Taps {
                 spikes: vec![0, 3],
                 v: vec![2],
+                ..Taps::default()
             },
             ..ticks(8)
         })

@@ -5,7 +5,7 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ir::Target;
 use ir::semantics::WeightMode;
-use runtime_sim::{Machine, SampleRun, Taps};
+use runtime_sim::{Event, Machine, SampleRun, Taps};
 use std::hint::black_box;
 use tests::pipeline;
 
@@ -15,6 +15,7 @@ fn sample(images: &ir::image::ImageSet, ticks: u32) -> SampleRun {
     let spikes = |t: u32| {
         (0..n)
             .filter(|i| (i * 31 + t * 17).is_multiple_of(10))
+            .map(Event::spike)
             .collect()
     };
     SampleRun {
@@ -22,7 +23,7 @@ fn sample(images: &ir::image::ImageSet, ticks: u32) -> SampleRun {
         inputs: vec![(0..ticks).map(spikes).collect()],
         taps: Taps {
             spikes: vec![images.program.outputs[0].population],
-            v: Vec::new(),
+            ..Taps::default()
         },
         keep_state: false,
     }

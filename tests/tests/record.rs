@@ -2,7 +2,7 @@
 //! that nothing listens to can be recorded too.
 
 use ir::{Observable, Target};
-use runtime_sim::{Machine, SampleRun, Taps, run_batch};
+use runtime_sim::{Event, Machine, SampleRun, Taps, run_batch};
 use tests::pipeline;
 
 #[test]
@@ -19,14 +19,17 @@ fn the_record_holds_what_was_sent() {
     // Long enough that the host must empty every record several times.
     let ticks = 900;
     let events = (0..ticks)
-        .map(|t| (0..n_in).filter(|i| (i * 7 + t) % 5 == 0).collect())
+        .map(|t| {
+            let spiking = (0..n_in).filter(|i| (i * 7 + t) % 5 == 0);
+            spiking.map(Event::spike).collect()
+        })
         .collect();
     let run = SampleRun {
         ticks,
         inputs: vec![events],
         taps: Taps {
             spikes: (0..images.program.populations.len()).collect(),
-            v: Vec::new(),
+            ..Taps::default()
         },
         keep_state: false,
     };
@@ -41,7 +44,7 @@ fn the_record_holds_what_was_sent() {
     for (p, tap) in result.spikes.iter().enumerate() {
         let mut recorded = vec![Vec::new(); ticks as usize];
         for frame in result.frames.iter().filter(|f| f.population == p) {
-            recorded[frame.tick as usize].extend(frame.atoms.iter().copied());
+            recorded[frame.tick as usize].extend(frame.atoms.iter().copied().map(Event::spike));
         }
         let info = &images.program.populations[p];
         assert!(

@@ -124,6 +124,21 @@ impl Core {
         Ok(())
     }
 
+    /// A copy for [`Core::restore`].
+    pub fn without_code(&self) -> Core {
+        let mut saved = self.clone();
+        saved.code = Code::default();
+        saved
+    }
+
+    /// Goes back to a saved state of this core, and keeps its decoded code: that
+    /// belongs to the bytes of the [`Memory`], which notes its own changes.
+    pub fn restore(&mut self, saved: &Core) {
+        let code = std::mem::take(&mut self.code);
+        self.clone_from(saved);
+        self.code = code;
+    }
+
     /// The costs this core was made with.
     pub fn costs(&self) -> &Costs {
         &self.costs

@@ -148,7 +148,7 @@ impl Core {
                 Err(exit) => return Some(exit),
             },
         };
-        let now = self.cycle;
+        let (now, left) = (self.cycle, self.left);
         self.pc = here.wrapping_add(u32::from(slot.size));
         if slot.it != 0 && !self.enter_it(&slot) {
             self.left = 0;
@@ -162,6 +162,7 @@ impl Core {
             Err(Trap::Fault(kind, address)) => {
                 // As if the instruction had not begun.
                 self.cycle = now;
+                self.left = left;
                 self.instructions -= 1;
                 self.it = slot.it;
                 self.pc = here;

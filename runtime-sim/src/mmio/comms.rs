@@ -1,13 +1,18 @@
 //! The communications controller: sends multicast packets and writes received
 //! ones to a ring in local SRAM.
 //!
-//! The ring occupies `start..end` (`end` is exclusive). The hardware writes one
-//! 4-byte key at the write pointer and advances it, from `end` back to `start`.
-//! It is full when the advanced write pointer would meet the read pointer; then
-//! the packet is lost and counted. Writing `start` puts both pointers there.
+//! Writing a payload arms it for the next key, and only that one: the key fires
+//! the packet and takes the payload along.
 //!
-//! Packets carry a key only: the payload register can be written, but nothing is
-//! sent of it, since rings of the key-only configuration would not hold it.
+//! The ring occupies `start..end` (`end` is exclusive). The hardware writes one
+//! entry at the write pointer and advances it, from `end` back to `start`. It is
+//! full when the advanced write pointer would meet the read pointer; then the
+//! packet is lost and counted. Writing `start` puts both pointers there.
+//!
+//! An entry is a 4-byte key, or in the configuration with payloads 8 bytes:
+//! payload word, then key word. What is not published is assumed: a ring of keys
+//! drops (and counts) the payload of a packet that has one, a ring with payloads
+//! stores the target's `plain_payload` for a packet that has none.
 //!
 //! What a program reads from a ring register at cycle c depends on every packet
 //! that arrives until c. [`Comms::horizon`] is the cycle up to which arrivals
@@ -32,6 +37,8 @@ pub struct Packet {
     pub cycle: u64,
     /// The multicast key.
     pub key: u32,
+    /// What was armed when the key was written.
+    pub payload: Option<u32>,
 }
 
 /// A packet on its way to a PE. The order is the order of delivery.
@@ -45,6 +52,8 @@ pub struct Arrival {
     pub sequence: u64,
     /// The multicast key.
     pub key: u32,
+    /// The payload, if it has one.
+    pub payload: Option<u32>,
 }
 
 /// What the ring has seen.
@@ -56,6 +65,8 @@ pub struct RingCounts {
     pub dropped: u64,
     /// Packets that came while no ring was enabled.
     pub unreceived: u64,
+    /// Received packets whose payload a ring of keys did not hold.
+    pub stripped: u64,
     /// Most entries in the ring at once.
     pub high_water: u32,
 }
@@ -72,11 +83,17 @@ struct Ring {
     dropped: u32,
     control: u32,
     enabled: bool,
+    /// Entries hold a payload word before the key.
+    payloads: bool,
 }
 
 impl Ring {
+    fn entry_bytes(&self) -> u32 {
+        if self.payloads { 8 } else { 4 }
+    }
+
     fn after(&self, pointer: u32) -> u32 {
-        let next = pointer.wrapping_add(4);
+        let next = pointer.wrapping_add(self.entry_bytes());
         if next >= self.end { self.start } else { next }
     }
 
@@ -91,8 +108,23 @@ impl Ring {
         bytes / 4
     }
 
+    fn entries(&self) -> u32 {
+        self.words() * 4 / self.entry_bytes()
+    }
+
     fn holds(&self, pointer: u32) -> bool {
-        pointer.is_multiple_of(4) && (self.start..self.end).contains(&pointer)
+        (self.start..self.end).contains(&pointer)
+            && (pointer - self.start).is_multiple_of(self.entry_bytes())
+    }
+
+    /// Whether its hardware writes whole entries inside local SRAM only.
+    fn is_sound(&self, sram_bytes: u32) -> bool {
+        self.start.is_multiple_of(4)
+            && self.start < self.end
+            && (self.end - self.start).is_multiple_of(self.entry_bytes())
+            && self.end <= sram_bytes
+            && self.holds(self.read)
+            && self.holds(self.write)
     }
 }
 
@@ -102,14 +134,16 @@ pub struct Comms {
     registers: Registers,
     sram_bytes: u32,
     id: u32,
+    /// What the payload register reads as, and what the next key takes along.
     tdr: u32,
+    armed: Option<u32>,
     ring: Ring,
     counts: RingCounts,
     /// Packets that have not arrived yet, from `head` on.
     arrivals: Vec<Arrival>,
     head: usize,
     sorted: bool,
-    /// Ring entries that are not in memory yet.
+    /// Words of ring entries that are not in memory yet.
     stores: Vec<(u32, u32)>,
     outbox: Vec<Packet>,
     horizon: u64,
@@ -128,6 +162,7 @@ impl Comms {
             sram_bytes: target.memory.sram_bytes,
             id: chip << 16 | u32::from(pe.pe.id()),
             tdr: 0,
+            armed: None,
             ring: Ring::default(),
             counts: RingCounts::default(),
             arrivals: Vec::new(),
@@ -149,7 +184,7 @@ impl Comms {
     /// Starts new counts; the high-water mark starts at what is in the ring now.
     pub fn restart_counts(&mut self) {
         self.counts = RingCounts::default();
-        self.counts.high_water = self.ring.words();
+        self.counts.high_water = self.ring.entries();
     }
 
     /// Up to (not including) which cycle every arrival is known.
@@ -197,13 +232,13 @@ impl Comms {
                 return;
             }
             self.head += 1;
-            self.receive(arrival.key);
+            self.receive(arrival.key, arrival.payload);
         }
         self.arrivals.clear();
         self.head = 0;
     }
 
-    fn receive(&mut self, key: u32) {
+    fn receive(&mut self, key: u32, payload: Option<u32>) {
         let ring = &mut self.ring;
         if !ring.enabled {
             self.counts.unreceived += 1;
@@ -215,15 +250,21 @@ impl Comms {
             ring.dropped = ring.dropped.saturating_add(1);
             return;
         }
-        self.stores.push((ring.write, key));
+        if ring.payloads {
+            let word = payload.unwrap_or(self.registers.plain_payload);
+            self.stores.push((ring.write, word));
+            self.stores.push((ring.write + 4, key));
+        } else {
+            self.stores.push((ring.write, key));
+            self.counts.stripped += u64::from(payload.is_some());
+        }
         ring.write = next;
-        let words = ring.words();
-        ring.max = ring.max.max(words);
+        ring.max = ring.max.max(ring.words());
         self.counts.received += 1;
-        self.counts.high_water = self.counts.high_water.max(words);
+        self.counts.high_water = self.counts.high_water.max(ring.entries());
     }
 
-    /// Ring entries to be written to memory, in order.
+    /// Words of ring entries to be written to memory, in order.
     pub fn take_stores(&mut self) -> std::vec::Drain<'_, (u32, u32)> {
         self.stores.drain(..)
     }
@@ -298,13 +339,18 @@ impl Comms {
         let r = &self.registers;
         match offset {
             o if o == r.tkr => {
-                self.outbox.push(Packet { cycle, key: value });
+                self.outbox.push(Packet {
+                    cycle,
+                    key: value,
+                    payload: self.armed.take(),
+                });
                 // The packet may come back to this very PE.
                 self.horizon = self.horizon.min(cycle.saturating_add(self.lookahead));
                 return Ok(());
             }
             o if o == r.tdr => {
                 self.tdr = value;
+                self.armed = Some(value);
                 return Ok(());
             }
             // Both status bits are the hardware's; the rest has no effect here.
@@ -317,7 +363,10 @@ impl Comms {
         self.synchronise(cycle)?;
         let (r, ring) = (&self.registers, &mut self.ring);
         match offset {
-            o if o == r.dma_config => ring.config = value,
+            o if o == r.dma_config => {
+                ring.config = value;
+                ring.payloads = value == r.dma_payload_value;
+            }
             o if o == r.dma_start => (ring.start, ring.read, ring.write) = (value, value, value),
             o if o == r.dma_end => ring.end = value,
             o if o == r.dma_read => ring.read = value,
@@ -331,16 +380,10 @@ impl Comms {
             }
             _ => return Err(BusError::Refused),
         }
-        let ring = &self.ring;
         // Moving a pointer out of an enabled ring would let the hardware write
         // anywhere, so it is refused like any other wrong access.
-        let sound = ring.config == r.dma_key_only_value
-            && ring.start.is_multiple_of(4)
-            && ring.end.is_multiple_of(4)
-            && ring.end <= self.sram_bytes
-            && ring.holds(ring.read)
-            && ring.holds(ring.write);
-        if ring.enabled && !sound {
+        let known = ring.payloads || ring.config == r.dma_key_only_value;
+        if ring.enabled && !(known && ring.is_sound(self.sram_bytes)) {
             return Err(BusError::Refused);
         }
         Ok(())
@@ -355,6 +398,11 @@ mod tests {
     const RING: u32 = 0x1000;
 
     fn comms(entries: u32) -> (Comms, Registers) {
+        let keys = Target::spinnaker2().comms.dma_key_only_value;
+        configured(keys, 4 * entries)
+    }
+
+    fn configured(config: u32, bytes: u32) -> (Comms, Registers) {
         let target = Target::spinnaker2();
         let pe = GlobalPe {
             chip: ChipCoord { x: 1, y: 2 },
@@ -364,9 +412,8 @@ mod tests {
         let r = target.comms;
         c.set_horizon(1000);
         c.write(r.dma_start, RING, 0).expect("start");
-        c.write(r.dma_end, RING + 4 * entries, 0).expect("end");
-        c.write(r.dma_config, r.dma_key_only_value, 0)
-            .expect("config");
+        c.write(r.dma_end, RING + bytes, 0).expect("end");
+        c.write(r.dma_config, config, 0).expect("config");
         c.write(r.dma_control, r.dma_enable_value, 0).expect("on");
         (c, r)
     }
@@ -378,6 +425,7 @@ mod tests {
             source,
             sequence,
             key,
+            payload: None,
         }
     }
 
@@ -435,7 +483,72 @@ mod tests {
         c.write(r.tkr, 7, 500).expect("send");
         assert_eq!(c.read(r.dma_write, 509), Ok(RING));
         assert_eq!(c.read(r.dma_write, 510), Err(BusError::Refused));
-        assert_eq!(c.outbox(), &[Packet { cycle: 500, key: 7 }]);
+        let packet = Packet {
+            cycle: 500,
+            key: 7,
+            payload: None,
+        };
+        assert_eq!(c.outbox(), &[packet]);
+    }
+
+    #[test]
+    fn a_payload_goes_with_the_next_key_only() {
+        let (mut c, r) = comms(4);
+        for (register, value) in [(r.tdr, 40), (r.tdr, 41), (r.tkr, 1), (r.tkr, 2), (r.tdr, 0)] {
+            c.write(register, value, 9).expect("takes it");
+        }
+        c.write(r.tkr, 3, 9).expect("takes it");
+        let sent: Vec<_> = c.outbox().iter().map(|p| (p.key, p.payload)).collect();
+        assert_eq!(sent, [(1, Some(41)), (2, None), (3, Some(0))]);
+    }
+
+    #[test]
+    fn a_ring_with_payloads_holds_payload_then_key_and_wraps_by_entries() {
+        let payloads = Target::spinnaker2().comms.dma_payload_value;
+        let (mut c, r) = configured(payloads, 24);
+        let with = |sequence, payload| Arrival {
+            payload,
+            ..arrival(10, 0, sequence)
+        };
+        for a in [with(7, Some(5)), with(8, None), with(9, Some(6))] {
+            c.expect(a);
+        }
+        assert_eq!(c.read(r.dma_write, 10), Ok(RING + 16));
+        let stored: Vec<_> = c.take_stores().collect();
+        let words = [(0, 5), (4, 7), (8, 0), (12, 8)].map(|(at, word)| (RING + at, word));
+        assert_eq!(stored, words);
+        let counts = c.counts();
+        assert_eq!(
+            (counts.received, counts.dropped, counts.stripped),
+            (2, 1, 0)
+        );
+        assert_eq!((counts.high_water, c.read(r.dma_n_words, 10)), (2, Ok(4)));
+        // Half an entry is no place for a pointer.
+        assert_eq!(c.write(r.dma_read, RING + 12, 11), Err(BusError::Refused));
+        c.write(r.dma_read, RING + 16, 12).expect("read pointer");
+        c.expect(Arrival {
+            cycle: 20,
+            ..with(10, Some(8))
+        });
+        assert_eq!(c.read(r.dma_write, 21), Ok(RING));
+        let (mut odd, r) = configured(payloads, 24);
+        assert_eq!(odd.write(r.dma_end, RING + 20, 0), Err(BusError::Refused));
+    }
+
+    #[test]
+    fn a_ring_of_keys_drops_payloads_and_counts_them() {
+        let (mut c, r) = comms(8);
+        c.expect(Arrival {
+            payload: Some(9),
+            ..arrival(10, 0, 1)
+        });
+        c.expect(arrival(10, 0, 2));
+        assert_eq!(c.read(r.dma_write, 10), Ok(RING + 8));
+        assert_eq!(
+            c.take_stores().collect::<Vec<_>>(),
+            [(RING, 1), (RING + 4, 2)]
+        );
+        assert_eq!((c.counts().received, c.counts().stripped), (2, 1));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use ir::image::{
 use ir::key::KeyMask;
 use ir::routing::{RoutingEntry, Targets};
 use ir::tensor::Shape;
+use runtime_sim::Event;
 
 pub const TEXT: u32 = 0x100;
 pub const CONFIG: u32 = 0x800;
@@ -224,6 +225,11 @@ pub fn images(guests: &[Guest], routes: &[(u32, &[usize])]) -> ImageSet {
             outputs: Vec::new(),
         },
     }
+}
+
+/// One spike of each atom.
+pub fn spikes(atoms: &[u32]) -> Vec<Event> {
+    atoms.iter().map(|&atom| Event::spike(atom)).collect()
 }
 
 /// What a guest has logged: (tick, key) of each packet that it took.
