@@ -108,7 +108,7 @@ fn declarations() {
         &["2: expected the end of the line"],
     );
     check(
-        "population @a if [3] discrete { gain = 1 }",
+        "population @a if [3] discrete { gain = 1, reset = keep, compare = gt }",
         &["2: expected a field `threshold` before this"],
     );
     check(
@@ -125,7 +125,10 @@ fn declarations() {
     );
     check(
         "node @a Conv9d",
-        &["2: expected a node type: Input, Output, Affine, Linear, Scale, Flatten, LIF or IF"],
+        &[
+            "2: expected a node type: Input, Output, Affine, Linear, Scale, Conv1d, Conv2d, \
+           SumPool2d, AvgPool2d, Delay, Threshold, Flatten, LIF, CubaLIF, LI, CubaLI, I or IF",
+        ],
     );
     check(
         "vertex %v1 = @a[0 +3]",
@@ -165,7 +168,9 @@ fn references_point_backwards() {
 fn one_mistake_gives_one_error() {
     check(
         "population @a spike_sauce [3]\nprojection @p : @a -> @a dense 1xi8(1)\noutput @y = @a",
-        &["2: expected a model: spike_source, lif or if"],
+        &[
+            "2: expected a model: spike_source, lif, if, cubalif, li, cubali, i, threshold or linear",
+        ],
     );
     check(
         "edge @a -> @b\nfacts x\nkey %n0 = 1",

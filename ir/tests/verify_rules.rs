@@ -42,7 +42,7 @@ fn a_right_module_is_proved() {
     let module = tiny();
     let proved: Verified = verify(module.clone(), &target()).expect("nothing is wrong");
     assert_eq!(proved.module(), &module);
-    let (rejected, found) = verify(damaged(&[("delay 1 previous", "delay 1")]), &target())
+    let (rejected, found) = verify(damaged(&[("delay 1 lag 1", "delay 1")]), &target())
         .expect_err("the recurrence acts a step late");
     assert_eq!(rejected.app.populations.len(), 3);
     assert_eq!(found.0.len(), 1);
@@ -173,7 +173,7 @@ fn balanced() {
         "projection 'fc2' acts in the wrong network step: a spike of step 0 acts in tick 1 + 2 = 3, step 0 of the target is tick 2",
     );
     expect(
-        &[("delay 1 previous", "delay 2 previous")],
+        &[("delay 1 lag 1", "delay 2 lag 1")],
         "projection 'rec' acts in the wrong network step: a spike of step 0 acts in tick 1 + 2 = 3, step 1 of the target is tick 2",
     );
     // Delays are semantics with `--edge-delay chip`, but nothing may be lost.
@@ -533,7 +533,7 @@ fn laid_out() {
 #[test]
 fn only_claims_are_checked() {
     let mut module = damaged(&[
-        ("delay 1 previous", "delay 7"),
+        ("delay 1 lag 1", "delay 7"),
         ("place %v3 at chip(1,0)", "place %v3 at chip(9,9)"),
     ]);
     module.facts = FactSet::of(&[Fact::Canonical, Fact::Discrete]);

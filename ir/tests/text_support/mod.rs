@@ -19,7 +19,7 @@ population @in spike_source [3] latency 0 active 0
 population @hid lif [4] discrete { decay = 0.9, gain = 1.0, offset = 4xf64(0.5 0.0 -1.5 2.0), threshold = 100.0, reset = to 0.0, compare = gt, unit = 0.01 } accumulator i16 latency 1 active 1 record spikes
 population @out if [2] discrete { gain = 1.0, threshold = 50.0, reset = subtract 50.0, compare = ge, unit = 2xf64(0.01 0.02) } accumulator i16 latency 2 active 2
 projection @fc1 : @in -> @hid dense 4x3xi8(100 -20 30 0 127 -128 1 2 3 50 50 50) delay 1
-projection @rec : @hid -> @hid dense 4x4xi8(0 1 0 0 0 0 1 0 0 0 0 1 1 0 0 0) delay 1 previous
+projection @rec : @hid -> @hid dense 4x4xi8(0 1 0 0 0 0 1 0 0 0 0 1 1 0 0 0) delay 1 lag 1
 projection @fc2 : @hid -> @out dense 2x4xi8(10 20 30 40 -10 -20 -30 -40) delay 1
 output @y = @out
 vertex %v0 = @in[0 +3] text 4096 data 1184 state 0 rows 0 cycles 2000

@@ -1,13 +1,19 @@
 //! Random modules that use every construct of the IR. Their ids are in range;
 //! beyond that they need not make sense.
 
-use ir::app::{AppGraph, Connector, Model, OutputPort, Population, Projection, Timing};
+use ir::app::{
+    AppGraph, AtomOrder, Connector, Conv, Model, OutputPort, Population, Projection, Sends,
+    Synapses, Timing,
+};
 use ir::id::{Id, IdVec};
 use ir::machine::Machine;
 use ir::machine_graph::{AtomSlice, Budget, MachineGraph, MachineVertex, Net};
 use ir::memory::{MemoryLayout, Region, RegionKind};
-use ir::network::{Edge, Network, Node, Op};
-use ir::neuron::{ContinuousNeuron, DiscreteNeuron, Neuron, NeuronKind, Param, ResetRule};
+use ir::network::{Edge, Network, Node, Op, Padding};
+use ir::neuron::{
+    Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param,
+    ResetRule, Synapse,
+};
 use ir::routing::{Link, RoutingEntry, RoutingTree, Targets};
 use ir::semantics::*;
 use ir::text::PASSES;
@@ -53,7 +59,7 @@ pub(crate) fn module() -> impl Strategy<Value = Module> {
 }
 
 /// Names as NIR files have them, and as hostile files could.
-fn name() -> impl Strategy<Value = String> {
+fn name() -> BoxedStrategy<String> {
     prop_oneof![
         "[a-z][a-z0-9_.]{0,6}",
         "[0-9]{1,3}",
@@ -74,6 +80,7 @@ fn name() -> impl Strategy<Value = String> {
         ])
         .prop_map(str::to_owned),
     ]
+    .boxed()
 }
 
 fn head() -> impl Strategy<Value = Module> {
@@ -85,7 +92,7 @@ fn head() -> impl Strategy<Value = Module> {
         machine,
         1u32..,
         semantics(),
-        quantisation(),
+        (quantisation(), btree_map(name(), sends(), 0..3)),
         facts,
     )
         .prop_map(
@@ -95,7 +102,7 @@ fn head() -> impl Strategy<Value = Module> {
                 (width, height, dead_pes),
                 time_step_us,
                 semantics,
-                quantisation,
+                (quantisation, inputs),
                 facts,
             )| {
                 Module {
@@ -107,6 +114,7 @@ fn head() -> impl Strategy<Value = Module> {
                     time_step_us,
                     semantics,
                     quantisation,
+                    inputs,
                     facts: FactSet::of(&facts),
                     ..Module::from_network(Network::default(), &target)
                 }
@@ -170,7 +178,7 @@ fn quantisation() -> impl Strategy<Value = Quantisation> {
         })
 }
 
-fn origin() -> impl Strategy<Value = Origin> {
+fn origin() -> BoxedStrategy<Origin> {
     let root = prop_oneof![
         (name(), name(), name()).prop_map(|(file, path, kind)| Origin::NirNode {
             file,
@@ -184,10 +192,11 @@ fn origin() -> impl Strategy<Value = Origin> {
     ];
     (root, vec(select(PASSES), 0..4))
         .prop_map(|(root, passes)| passes.into_iter().fold(root, |o, pass| o.derived(pass)))
+        .boxed()
 }
 
-fn shape() -> impl Strategy<Value = Shape> {
-    vec(0usize..6, 0..4).prop_map(Shape)
+fn shape() -> BoxedStrategy<Shape> {
+    vec(0usize..6, 0..4).prop_map(Shape).boxed()
 }
 
 /// Floats other than NaN, which equals nothing.
@@ -217,32 +226,75 @@ fn tensor_of(shape: Shape) -> impl Strategy<Value = Tensor> {
     })
 }
 
-fn tensor() -> impl Strategy<Value = Tensor> {
-    shape().prop_flat_map(tensor_of)
+fn tensor() -> BoxedStrategy<Tensor> {
+    shape().prop_flat_map(tensor_of).boxed()
 }
 
-fn param(n: usize) -> impl Strategy<Value = Param> {
+fn param(n: usize) -> BoxedStrategy<Param> {
     prop_oneof![
         f64_value().prop_map(Param::uniform),
         tensor_of(Shape::of(&[n])).prop_map(move |t| Param::new(t, n).expect("one an atom")),
     ]
+    .boxed()
 }
 
-fn op() -> impl Strategy<Value = Op> {
-    let t = tensor;
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![0usize..8, any::<usize>()]
+}
+
+fn pair() -> impl Strategy<Value = [usize; 2]> {
+    [size(), size()]
+}
+
+fn padding() -> impl Strategy<Value = Padding> {
     prop_oneof![
-        option::of(shape()).prop_map(|shape| Op::Input { shape }),
-        option::of(shape()).prop_map(|shape| Op::Output { shape }),
-        (t(), t()).prop_map(|(weight, bias)| Op::Affine { weight, bias }),
-        t().prop_map(|weight| Op::Linear { weight }),
-        t().prop_map(|scale| Op::Scale { scale }),
-        (any::<i64>(), any::<i64>(), option::of(shape())).prop_map(
-            |(start_dim, end_dim, input_type)| Op::Flatten {
-                start_dim,
-                end_dim,
-                input_type
+        vec(size(), 0..4).prop_map(Padding::Zeros),
+        Just(Padding::Same),
+    ]
+}
+
+fn conv_op() -> BoxedStrategy<Op> {
+    let arrays = || (tensor(), option::of(tensor()), padding(), size());
+    prop_oneof![
+        (arrays(), size(), size(), option::of(size())).prop_map(
+            |((weight, bias, padding, groups), stride, dilation, input_shape)| Op::Conv1d {
+                weight,
+                bias,
+                stride,
+                padding,
+                dilation,
+                groups,
+                input_shape,
             }
         ),
+        (arrays(), pair(), pair(), option::of(pair())).prop_map(
+            |((weight, bias, padding, groups), stride, dilation, input_shape)| Op::Conv2d {
+                weight,
+                bias,
+                stride,
+                padding,
+                dilation,
+                groups,
+                input_shape,
+            }
+        ),
+        (pair(), pair(), pair()).prop_map(|(kernel, stride, padding)| Op::SumPool2d {
+            kernel,
+            stride,
+            padding,
+        }),
+        (pair(), pair(), pair()).prop_map(|(kernel, stride, padding)| Op::AvgPool2d {
+            kernel,
+            stride,
+            padding,
+        }),
+    ]
+    .boxed()
+}
+
+fn neuron_op() -> BoxedStrategy<Op> {
+    let t = tensor;
+    prop_oneof![
         (t(), t(), t(), t(), option::of(t())).prop_map(|(tau, r, v_leak, v_threshold, v_reset)| {
             Op::Lif {
                 tau,
@@ -252,11 +304,54 @@ fn op() -> impl Strategy<Value = Op> {
                 v_reset,
             }
         }),
+        ((t(), t(), t(), t()), t(), option::of(t()), t()).prop_map(
+            |((tau_syn, tau_mem, r, v_leak), v_threshold, v_reset, w_in)| Op::CubaLif {
+                tau_syn,
+                tau_mem,
+                r,
+                v_leak,
+                v_threshold,
+                v_reset,
+                w_in,
+            }
+        ),
+        (t(), t(), t()).prop_map(|(tau, r, v_leak)| Op::Li { tau, r, v_leak }),
+        (t(), t(), t(), t(), t()).prop_map(|(tau_syn, tau_mem, r, v_leak, w_in)| Op::CubaLi {
+            tau_syn,
+            tau_mem,
+            r,
+            v_leak,
+            w_in,
+        }),
+        t().prop_map(|r| Op::I { r }),
         (t(), t(), option::of(t())).prop_map(|(r, v_threshold, v_reset)| Op::If {
             r,
             v_threshold,
             v_reset
         }),
+    ]
+    .boxed()
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let t = tensor;
+    prop_oneof![
+        1 => option::of(shape()).prop_map(|shape| Op::Input { shape }),
+        1 => option::of(shape()).prop_map(|shape| Op::Output { shape }),
+        1 => (t(), t()).prop_map(|(weight, bias)| Op::Affine { weight, bias }),
+        1 => t().prop_map(|weight| Op::Linear { weight }),
+        1 => t().prop_map(|scale| Op::Scale { scale }),
+        1 => t().prop_map(|delay| Op::Delay { delay }),
+        1 => t().prop_map(|threshold| Op::Threshold { threshold }),
+        1 => (any::<i64>(), any::<i64>(), option::of(shape())).prop_map(
+            |(start_dim, end_dim, input_type)| Op::Flatten {
+                start_dim,
+                end_dim,
+                input_type
+            }
+        ),
+        4 => conv_op(),
+        6 => neuron_op(),
     ]
 }
 
@@ -271,132 +366,268 @@ fn node() -> impl Strategy<Value = Node> {
     })
 }
 
-fn network() -> impl Strategy<Value = Network> {
+fn network() -> BoxedStrategy<Network> {
     let edges = vec((any::<Index>(), any::<Index>()), 0..4);
-    (name(), vec(node(), 0..4), edges).prop_map(|(name, nodes, edges)| {
-        let n = nodes.len();
-        let edges = edges.into_iter().filter(|_| n > 0).map(|(from, to)| Edge {
-            from: id(from, n),
-            to: id(to, n),
-        });
-        Network {
-            name,
-            edges: edges.collect(),
-            nodes: nodes.into_iter().collect(),
-        }
-    })
+    (name(), vec(node(), 0..4), edges)
+        .prop_map(|(name, nodes, edges)| {
+            let n = nodes.len();
+            let edges = edges.into_iter().filter(|_| n > 0).map(|(from, to)| Edge {
+                from: id(from, n),
+                to: id(to, n),
+            });
+            Network {
+                name,
+                edges: edges.collect(),
+                nodes: nodes.into_iter().collect(),
+            }
+        })
+        .boxed()
 }
 
 fn id<I: Id>(index: Index, n: usize) -> I {
     I::from_index(index.index(n))
 }
 
-fn neuron(n: usize) -> impl Strategy<Value = Neuron> {
-    let kind = || select(vec![NeuronKind::Lif, NeuronKind::If]);
+fn constant(n: usize) -> BoxedStrategy<Constant> {
+    let later = btree_map(1u32.., param(n), 0..3);
+    let entries = (param(n), later).prop_map(|(first, later)| {
+        let entries = std::iter::once((0, first)).chain(later);
+        Constant::new(entries.collect()).expect("ascending from 0")
+    });
+    prop_oneof![1 => Just(Constant::ZERO), 2 => entries].boxed()
+}
+
+fn reset(n: usize) -> impl Strategy<Value = ResetRule> {
     let p = move || param(n);
-    let o = move || option::of(param(n));
-    let reset = prop_oneof![
+    prop_oneof![
         p().prop_map(ResetRule::To),
         p().prop_map(ResetRule::Subtract),
+        p().prop_map(ResetRule::Pending),
+        Just(ResetRule::Multi),
         Just(ResetRule::Keep),
-    ];
-    prop_oneof![
-        (kind(), o(), p(), o(), p(), p(), p()).prop_map(
-            |(kind, tau, r, v_leak, v_threshold, v_reset, bias)| {
-                Neuron::Continuous(ContinuousNeuron {
-                    kind,
-                    tau,
-                    r,
-                    v_leak,
-                    v_threshold,
-                    v_reset,
-                    bias,
-                })
-            }
-        ),
-        (kind(), o(), p(), o(), p(), reset, select(Compare::ALL), o()).prop_map(
-            |(kind, decay, gain, offset, threshold, reset, compare, unit)| {
-                Neuron::Discrete(DiscreteNeuron {
-                    kind,
-                    decay,
-                    gain,
-                    offset,
-                    threshold,
-                    reset,
-                    compare,
-                    unit,
-                })
-            }
-        ),
     ]
 }
 
-fn population() -> impl Strategy<Value = Population> {
-    shape().prop_flat_map(|shape| {
-        let model = prop_oneof![
-            1 => Just(Model::SpikeSource),
-            3 => neuron(shape.len()).prop_map(Model::Neuron),
-        ];
-        let timing = (any::<u32>(), any::<u32>()).prop_map(|(latency, active_from)| Timing {
-            latency,
-            active_from,
-        });
-        let observable = select(vec![Observable::Spikes, Observable::V, Observable::I]);
-        let rest = (
-            option::of(timing),
-            option::of(select(vec![DType::I16, DType::I32])),
-            vec(observable, 0..3),
-        );
-        (name(), Just(shape), model, rest, origin()).prop_map(
-            |(name, shape, model, (timing, accumulator, record), origin)| Population {
-                name,
-                shape,
-                model,
-                timing,
-                accumulator,
-                record,
-                origin,
-            },
-        )
-    })
+fn fire(n: usize) -> BoxedStrategy<Fire> {
+    (
+        param(n),
+        select(Compare::ALL),
+        select(SpikeOn::ALL),
+        reset(n),
+        any::<bool>(),
+        option::of(param(n)),
+    )
+        .prop_map(|(threshold, compare, judge, reset, hold, floor)| Fire {
+            threshold,
+            compare,
+            judge,
+            reset,
+            hold,
+            floor,
+        })
+        .boxed()
+}
+
+fn synapse(n: usize) -> BoxedStrategy<Synapse> {
+    let unit = option::of(param(n));
+    (param(n), any::<bool>(), constant(n), param(n), unit)
+        .prop_map(|(decay, after, offset, drive, unit)| Synapse {
+            decay,
+            after,
+            offset,
+            drive,
+            unit,
+        })
+        .boxed()
+}
+
+fn neuron(n: usize) -> BoxedStrategy<Neuron> {
+    let kind = || select(NeuronKind::ALL);
+    let o = move || option::of(param(n));
+    let membrane = prop_oneof![
+        param(n).prop_map(Membrane::Leaky),
+        Just(Membrane::Integrate),
+        Just(Membrane::Fresh),
+    ];
+    let continuous = (
+        (kind(), o(), o(), o()),
+        (o(), o(), o(), o()),
+        constant(n),
+        any::<bool>(),
+    );
+    let discrete = (
+        (kind(), option::of(synapse(n)), membrane),
+        (param(n), constant(n)),
+        (option::of(fire(n)), o()),
+    );
+    prop_oneof![
+        continuous.prop_map(|(first, second, bias, hold)| {
+            let (kind, tau, tau_syn, w_in) = first;
+            let (r, v_leak, v_threshold, v_reset) = second;
+            Neuron::Continuous(ContinuousNeuron {
+                kind,
+                tau,
+                tau_syn,
+                w_in,
+                r,
+                v_leak,
+                v_threshold,
+                v_reset,
+                bias,
+                hold,
+            })
+        }),
+        discrete.prop_map(|(first, (gain, offset), (fire, unit))| {
+            let (kind, synapse, membrane) = first;
+            Neuron::Discrete(DiscreteNeuron {
+                kind,
+                synapse,
+                membrane,
+                gain,
+                offset,
+                fire,
+                unit,
+            })
+        }),
+    ]
+    .boxed()
+}
+
+fn sends() -> impl Strategy<Value = Sends> {
+    prop_oneof![
+        Just(Sends::Spikes),
+        any::<u32>().prop_map(|max| Sends::Counts { max }),
+        Just(Sends::Values),
+    ]
+}
+
+/// Any order that fits the shape.
+fn order(shape: &Shape) -> impl Strategy<Value = AtomOrder> + use<> {
+    let blocked = (1..=8).map(|channels| AtomOrder::Blocked { channels });
+    let all = std::iter::once(AtomOrder::RowMajor).chain(blocked);
+    let fitting: Vec<AtomOrder> = all.filter(|o| o.fits(shape)).collect();
+    select(fitting)
+}
+
+fn population() -> BoxedStrategy<Population> {
+    shape()
+        .prop_flat_map(|shape| {
+            let model = prop_oneof![
+                1 => Just(Model::SpikeSource),
+                3 => neuron(shape.len()).prop_map(Model::Neuron),
+            ];
+            let timing = (any::<u32>(), any::<u32>()).prop_map(|(latency, active_from)| Timing {
+                latency,
+                active_from,
+            });
+            let observable = select(vec![Observable::Spikes, Observable::V, Observable::I]);
+            let rest = (
+                (sends(), order(&shape)),
+                option::of(timing),
+                option::of(select(vec![DType::I16, DType::I32])),
+                vec(observable, 0..3),
+            );
+            (name(), Just(shape), model, rest, origin()).prop_map(
+                |(name, shape, model, ((sends, order), timing, accumulator, record), origin)| {
+                    Population {
+                        name,
+                        shape,
+                        model,
+                        sends,
+                        order,
+                        timing,
+                        accumulator,
+                        record,
+                        origin,
+                    }
+                },
+            )
+        })
+        .boxed()
+}
+
+fn conv() -> impl Strategy<Value = Conv> {
+    let triple = || [size(), size(), size()];
+    (triple(), triple(), pair(), pair(), pair(), pair()).prop_map(
+        |(source, target, kernel, stride, padding, dilation)| Conv {
+            source,
+            target,
+            kernel,
+            stride,
+            padding,
+            dilation,
+        },
+    )
+}
+
+/// Synapses of a few sources, or of enough that they need blobs.
+fn synapses() -> impl Strategy<Value = Synapses> {
+    let target = prop_oneof![0u32..9, 0u32..1 << 26];
+    let few = prop_oneof![0usize..5, 65usize..68];
+    few.prop_flat_map(move |sources| vec(btree_set(target.clone(), 0..4), sources))
+        .prop_map(|lists| {
+            let mut starts = vec![0];
+            let mut targets = Vec::new();
+            for list in lists {
+                targets.extend(list);
+                starts.push(targets.len() as u32);
+            }
+            Synapses::new(starts, targets).expect("ascending sets")
+        })
+}
+
+fn connector() -> BoxedStrategy<Connector> {
+    prop_oneof![
+        Just(Connector::Dense),
+        conv().prop_map(Connector::Conv),
+        synapses().prop_map(Connector::Sparse),
+    ]
+    .boxed()
 }
 
 fn projection(n: usize) -> impl Strategy<Value = Projection> {
     let ends = (any::<Index>(), any::<Index>());
-    let rest = (tensor(), option::of(any::<u32>()), any::<bool>(), origin());
-    (name(), ends, rest).prop_map(move |(name, (pre, post), rest)| {
-        let (weights, delay, previous_step, origin) = rest;
+    let lag = prop_oneof![0u32..3, any::<u32>()];
+    let rest = (tensor(), option::of(any::<u32>()), lag, origin());
+    (name(), ends, connector(), rest).prop_map(move |(name, (pre, post), connector, rest)| {
+        let (weights, delay, lag, origin) = rest;
         Projection {
             name,
             pre: id(pre, n),
             post: id(post, n),
-            connector: Connector::Dense,
+            connector,
             weights,
             delay,
-            previous_step,
+            lag,
             origin,
         }
     })
 }
 
-fn app() -> impl Strategy<Value = AppGraph> {
-    vec(population(), 0..4).prop_flat_map(|populations| {
-        let n = populations.len();
-        let most = if n == 0 { 1 } else { 4 };
-        let output =
-            (name(), any::<Index>(), origin()).prop_map(move |(name, source, origin)| OutputPort {
-                name,
-                source: id(source, n),
-                origin,
-            });
-        (vec(projection(n), 0..most), vec(output, 0..most)).prop_map(
-            move |(projections, outputs)| AppGraph {
-                populations: populations.iter().cloned().collect(),
-                projections: projections.into_iter().collect(),
-                outputs,
-            },
-        )
-    })
+fn app() -> BoxedStrategy<AppGraph> {
+    vec(population(), 0..4)
+        .prop_flat_map(|populations| {
+            let n = populations.len();
+            let most = if n == 0 { 1 } else { 4 };
+            let output =
+                (name(), any::<Index>(), origin()).prop_map(move |(name, source, origin)| {
+                    OutputPort {
+                        name,
+                        source: id(source, n),
+                        origin,
+                    }
+                });
+            let ticks = prop_oneof![Just(1u32), 1u32..];
+            (vec(projection(n), 0..most), vec(output, 0..most), ticks).prop_map(
+                move |(projections, outputs, ticks_per_step)| AppGraph {
+                    populations: populations.iter().cloned().collect(),
+                    projections: projections.into_iter().collect(),
+                    outputs,
+                    ticks_per_step,
+                },
+            )
+        })
+        .boxed()
 }
 
 fn chip() -> impl Strategy<Value = ChipCoord> {
@@ -481,14 +712,22 @@ fn machine_graph(populations: usize, projections: usize) -> impl Strategy<Value 
 }
 
 fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLayout> {
-    let rows =
-        (any::<Index>(), any::<Index>()).prop_map(move |(projection, source)| match projections {
-            0 => RegionKind::Stack,
-            _ => RegionKind::Rows {
-                projection: id(projection, projections),
-                source: id(source, vertices),
+    let named = (any::<Index>(), any::<Index>(), 0..3).prop_map(move |(p, source, which)| {
+        let source = id(source, vertices);
+        match which {
+            0 => RegionKind::Values { source },
+            _ if projections == 0 => RegionKind::Stack,
+            1 => RegionKind::Kernel {
+                projection: id(p, projections),
             },
-        });
+            _ => RegionKind::Rows {
+                projection: id(p, projections),
+                source,
+            },
+        }
+    });
+    let late = (any::<bool>(), any::<u32>())
+        .prop_map(|(synapse, entry)| RegionKind::LateOffset { synapse, entry });
     let plain = select(vec![
         RegionKind::Text,
         RegionKind::Control,
@@ -496,14 +735,21 @@ fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLa
         RegionKind::Offset,
         RegionKind::Threshold,
         RegionKind::Reset,
+        RegionKind::SynDecay,
+        RegionKind::SynOffset,
+        RegionKind::Floor,
+        RegionKind::Unit,
         RegionKind::V,
+        RegionKind::I,
+        RegionKind::Pending,
         RegionKind::Accumulators,
+        RegionKind::Currents,
         RegionKind::Ring,
         RegionKind::Events,
         RegionKind::SpikeRecord,
         RegionKind::Stack,
     ]);
-    let kind = prop_oneof![plain, rows];
+    let kind = prop_oneof![plain, named, late];
     let region = (kind, 0u32..1 << 31, 0u32..1 << 31);
     let region = region.prop_map(|(kind, addr, bytes)| Region { kind, addr, bytes });
     vec(region, 0..4).prop_map(|regions| MemoryLayout { regions })

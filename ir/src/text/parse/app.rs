@@ -1,28 +1,55 @@
-//! Populations, projections and outputs.
+//! Inputs, populations, projections and outputs.
 
 use super::Parser;
-use super::value::required;
-use crate::app::{Connector, Model, OutputPort, Population, Projection, Timing};
-use crate::neuron::{ContinuousNeuron, DiscreteNeuron, Neuron, NeuronKind, Param, ResetRule};
-use crate::semantics::Compare;
+use super::machine::insert;
+use crate::app::{AtomOrder, Model, OutputPort, Population, Projection, Sends, Timing};
+use crate::neuron::NeuronKind;
 use crate::series::Observable;
 use crate::tensor::DType;
 use crate::text::lex::{Cursor, Parsed};
 
 impl Parser<'_> {
+    /// What an Input carries.
+    pub(super) fn input(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
+        let before = c.clone();
+        let name = c.name("a name such as `@in`")?;
+        let carries = sends(c)?;
+        insert(&mut self.module.inputs, name, carries, &before)
+    }
+
+    pub(super) fn ticks_per_step(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
+        self.once(c, "ticks_per_step")?;
+        self.module.app.ticks_per_step = c.choice("a number of ticks above 0", |w| {
+            w.parse().ok().filter(|ticks| *ticks > 0)
+        })?;
+        Ok(())
+    }
+
     pub(super) fn population(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
         let name = c.name("a name such as `@hid`")?;
-        let kind = c.choice("a model: spike_source, lif or if", |w| match w {
+        let kind = c.choice(MODELS, |w| match w {
             "spike_source" => Some(None),
-            "lif" => Some(Some(NeuronKind::Lif)),
-            "if" => Some(Some(NeuronKind::If)),
-            _ => None,
+            _ => NeuronKind::ALL.iter().find(|k| k.name() == w).map(Some),
         })?;
         let shape = self.shape(c)?;
         let model = match kind {
             None => Model::SpikeSource,
-            Some(kind) => Model::Neuron(self.neuron(c, kind, shape.len())?),
+            Some(kind) => Model::Neuron(self.neuron(c, *kind, shape.len())?),
         };
+        let sends = if c.eat_word("sends") {
+            sends(c)?
+        } else {
+            Sends::Spikes
+        };
+        let order = if c.eat_word("order") {
+            order(c)?
+        } else {
+            AtomOrder::RowMajor
+        };
+        if !order.fits(&shape) {
+            let message = "expected a shape [C H W] before this, whose channels are whole blocks";
+            return Err(c.fail(message));
+        }
         let accumulator = if c.eat_word("accumulator") {
             Some(c.choice("i16 or i32", |w| match w {
                 "i16" => Some(DType::I16),
@@ -59,8 +86,8 @@ impl Parser<'_> {
             name: name.clone(),
             shape,
             model,
-            sends: crate::app::Sends::Spikes,
-            order: crate::app::AtomOrder::RowMajor,
+            sends,
+            order,
             timing,
             accumulator,
             record,
@@ -70,25 +97,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn neuron(&mut self, c: &mut Cursor<'_>, kind: NeuronKind, n: usize) -> Parsed<Neuron> {
-        let continuous = c.choice("continuous or discrete", |w| match w {
-            "continuous" => Some(true),
-            "discrete" => Some(false),
-            _ => None,
-        })?;
-        let _ = (continuous, kind, n);
-        Err(c.fail("not yet"))
-    }
-
     pub(super) fn projection(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
         let name = c.name("a name such as `@fc1`")?;
         c.symbol(":")?;
         let pre = self.populations.reference(c, "a population")?;
         c.symbol("->")?;
         let post = self.populations.reference(c, "a population")?;
-        let connector = c.choice("a connector: dense", |w| {
-            (w == "dense").then_some(Connector::Dense)
-        })?;
+        let connector = self.connector(c)?;
         let weights = self.tensor(c)?;
         let delay = if c.eat_word("delay") {
             Some(c.number("a number of ticks")?)
@@ -128,6 +143,33 @@ impl Parser<'_> {
         });
         Ok(())
     }
+}
+
+const MODELS: &str = "a model: spike_source, lif, if, cubalif, li, cubali, i, threshold or linear";
+
+/// `spikes`, `counts 3` or `values`
+fn sends(c: &mut Cursor<'_>) -> Parsed<Sends> {
+    let before = c.clone();
+    Ok(match c.word("spikes, counts or values")? {
+        "spikes" => Sends::Spikes,
+        "counts" => Sends::Counts {
+            max: c.number("the largest count")?,
+        },
+        "values" => Sends::Values,
+        _ => return Err(before.fail("expected spikes, counts or values")),
+    })
+}
+
+/// `row_major` or `blocked 4`
+fn order(c: &mut Cursor<'_>) -> Parsed<AtomOrder> {
+    let before = c.clone();
+    Ok(match c.word("row_major or blocked")? {
+        "row_major" => AtomOrder::RowMajor,
+        "blocked" => AtomOrder::Blocked {
+            channels: c.number("the channels of a block")?,
+        },
+        _ => return Err(before.fail("expected row_major or blocked")),
+    })
 }
 
 fn observable(word: &str) -> Option<Observable> {

@@ -44,7 +44,7 @@ impl Parser<'_> {
     }
 
     /// A header line may occur once.
-    fn once(&mut self, c: &Cursor<'_>, noun: &'static str) -> Parsed<()> {
+    pub(super) fn once(&mut self, c: &Cursor<'_>, noun: &'static str) -> Parsed<()> {
         if self.seen.insert(noun) {
             Ok(())
         } else {

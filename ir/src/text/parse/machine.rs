@@ -12,15 +12,22 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 /// Regions that need no more than their name.
-const PLAIN_REGIONS: [RegionKind; 12] = [
+const PLAIN_REGIONS: &[RegionKind] = &[
     RegionKind::Text,
     RegionKind::Control,
     RegionKind::Decay,
     RegionKind::Offset,
     RegionKind::Threshold,
     RegionKind::Reset,
+    RegionKind::SynDecay,
+    RegionKind::SynOffset,
+    RegionKind::Floor,
+    RegionKind::Unit,
     RegionKind::V,
+    RegionKind::I,
+    RegionKind::Pending,
     RegionKind::Accumulators,
+    RegionKind::Currents,
     RegionKind::Ring,
     RegionKind::Events,
     RegionKind::SpikeRecord,
@@ -160,16 +167,7 @@ impl Parser<'_> {
 
     pub(super) fn region(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
         let vertex: VertexId = self.vertices.reference(c, "a vertex")?;
-        let kind = if c.eat_word("rows") {
-            RegionKind::Rows {
-                projection: self.projections.reference(c, "a projection")?,
-                source: self.vertices.reference(c, "a vertex")?,
-            }
-        } else {
-            c.choice("a kind of region", |w| {
-                PLAIN_REGIONS.into_iter().find(|k| k.to_string() == w)
-            })?
-        };
+        let kind = self.region_kind(c)?;
         c.keyword("at")?;
         let addr = c.hex32("an address such as `0x1000`")?;
         c.keyword("bytes")?;
@@ -180,6 +178,30 @@ impl Parser<'_> {
         let layout = self.module.layouts.entry(vertex).or_default();
         layout.regions.push(Region { kind, addr, bytes });
         Ok(())
+    }
+
+    fn region_kind(&self, c: &mut Cursor<'_>) -> Parsed<RegionKind> {
+        let before = c.clone();
+        let word = c.word("a kind of region")?;
+        let plain = PLAIN_REGIONS.iter().find(|k| k.to_string() == word);
+        Ok(match (word, plain) {
+            (_, Some(plain)) => *plain,
+            ("rows", None) => RegionKind::Rows {
+                projection: self.projections.reference(c, "a projection")?,
+                source: self.vertices.reference(c, "a vertex")?,
+            },
+            ("kernel", None) => RegionKind::Kernel {
+                projection: self.projections.reference(c, "a projection")?,
+            },
+            ("values", None) => RegionKind::Values {
+                source: self.vertices.reference(c, "a vertex")?,
+            },
+            ("late_offset" | "late_syn_offset", None) => RegionKind::LateOffset {
+                synapse: word == "late_syn_offset",
+                entry: c.number("the number of an entry")?,
+            },
+            (_, None) => return Err(before.fail("expected a kind of region")),
+        })
     }
 
     /// Links and PEs, or `none`.
@@ -216,7 +238,12 @@ fn key_mask(c: &mut Cursor<'_>) -> Parsed<KeyMask> {
 }
 
 /// Each subject has one line of a kind.
-fn insert<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, value: V, at: &Cursor<'_>) -> Parsed<()> {
+pub(super) fn insert<K: Ord, V>(
+    table: &mut BTreeMap<K, V>,
+    key: K,
+    value: V,
+    at: &Cursor<'_>,
+) -> Parsed<()> {
     match table.entry(key) {
         Entry::Vacant(entry) => {
             entry.insert(value);

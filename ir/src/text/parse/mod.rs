@@ -1,9 +1,12 @@
 //! Text to module.
 
 mod app;
+mod connector;
 mod header;
 mod machine;
 mod network;
+mod neuron;
+mod op;
 mod value;
 
 use super::lex::{Cursor, Expected, Fault, Parsed};
@@ -204,9 +207,11 @@ impl Parser<'_> {
             "semantics" => self.semantics(c),
             "quantisation" => self.quantisation(c),
             "facts" => self.facts(c),
+            "input" => self.input(c),
             "network" => self.network(c),
             "node" => self.node(c),
             "edge" => self.edge(c),
+            "ticks_per_step" => self.ticks_per_step(c),
             "population" => self.population(c),
             "projection" => self.projection(c),
             "output" => self.output(c),
@@ -220,9 +225,9 @@ impl Parser<'_> {
             "layout" => self.layout(c),
             "region" => self.region(c),
             _ => Err(before.fail(
-                "expected a declaration: target, dead, semantics, quantisation, facts, network, \
-                 node, edge, population, projection, output, vertex, net, place, key, tree, \
-                 table, entry, layout or region",
+                "expected a declaration: target, dead, semantics, quantisation, facts, input, \
+                 network, node, edge, ticks_per_step, population, projection, output, vertex, net, \
+                 place, key, tree, table, entry, layout or region",
             )),
         }
     }

@@ -71,7 +71,12 @@ impl Printer<'_> {
                         let projection = self.projections.reference(projection);
                         write!(self.out, "rows {projection} {source}")?;
                     }
-                    plain => write!(self.out, "{plain}")?,
+                    RegionKind::Kernel { projection } => {
+                        let projection = self.projections.reference(projection);
+                        write!(self.out, "kernel {projection}")?;
+                    }
+                    // What names no projection reads back as it is shown.
+                    other => write!(self.out, "{other}")?,
                 }
                 writeln!(self.out, " at {:#010x} bytes {}", region.addr, region.bytes)?;
             }

@@ -3,6 +3,8 @@
 mod app;
 mod machine;
 mod network;
+mod neuron;
+mod op;
 mod value;
 
 use super::{Blob, VERSION, choices};
@@ -94,6 +96,7 @@ impl Printer<'_> {
             writeln!(self.out, "dead {pe}")?;
         }
         self.semantics()?;
+        self.inputs()?;
         if m.facts != crate::facts::FactSet::EMPTY {
             writeln!(self.out, "facts {}", m.facts)?;
         }

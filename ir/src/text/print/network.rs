@@ -2,8 +2,7 @@
 
 use super::Printer;
 use super::value::{name, quoted};
-use crate::network::{Network, Op};
-use crate::tensor::{Shape, Tensor};
+use crate::network::Network;
 use std::fmt::{self, Write};
 
 impl Printer<'_> {
@@ -27,64 +26,5 @@ impl Printer<'_> {
             writeln!(self.out, "edge {from} -> {to}")?;
         }
         Ok(())
-    }
-
-    fn op_fields(&mut self, owner: &str, op: &Op) -> Vec<(&'static str, String)> {
-        let mut fields = Vec::new();
-        let mut tensor = |key: &'static str, t: &Tensor| {
-            fields.push((key, self.tensor(t, owner, key)));
-        };
-        match op {
-            Op::Input { shape } | Op::Output { shape } => shape_field(&mut fields, "shape", shape),
-            Op::Affine { weight, bias } => {
-                tensor("weight", weight);
-                tensor("bias", bias);
-            }
-            Op::Linear { weight } => tensor("weight", weight),
-            Op::Scale { scale } => tensor("scale", scale),
-            Op::Flatten {
-                start_dim,
-                end_dim,
-                input_type,
-            } => {
-                fields.push(("start_dim", start_dim.to_string()));
-                fields.push(("end_dim", end_dim.to_string()));
-                shape_field(&mut fields, "input_type", input_type);
-            }
-            Op::Lif {
-                tau,
-                r,
-                v_leak,
-                v_threshold,
-                v_reset,
-            } => {
-                tensor("tau", tau);
-                tensor("r", r);
-                tensor("v_leak", v_leak);
-                tensor("v_threshold", v_threshold);
-                if let Some(v_reset) = v_reset {
-                    tensor("v_reset", v_reset);
-                }
-            }
-            Op::If {
-                r,
-                v_threshold,
-                v_reset,
-            } => {
-                tensor("r", r);
-                tensor("v_threshold", v_threshold);
-                if let Some(v_reset) = v_reset {
-                    tensor("v_reset", v_reset);
-                }
-            }
-            _ => {}
-        }
-        fields
-    }
-}
-
-fn shape_field(fields: &mut Vec<(&'static str, String)>, key: &'static str, shape: &Option<Shape>) {
-    if let Some(shape) = shape {
-        fields.push((key, shape.to_string()));
     }
 }
