@@ -105,7 +105,7 @@ fn of_network(out: &mut String, network: &Network) {
             let _ = writeln!(out, "    {name} {}", tensor(t));
         }
     }
-    let schedule = schedule(network).ok();
+    let schedule = schedule(network, None).ok();
     let _ = writeln!(out, "edges");
     for (i, e) in network.edges.iter().enumerate() {
         let late = schedule.as_ref().is_some_and(|s| s.is_previous(i));

@@ -9,7 +9,7 @@ use ir::semantics::Profile;
 
 /// The previous-step edges as "from>to", in edge order.
 fn previous(net: &Net) -> Vec<String> {
-    let schedule = schedule(&net.0).expect("no algebraic loop");
+    let schedule = schedule(&net.0, None).expect("no algebraic loop");
     let edges = net.0.edges.iter().enumerate();
     edges
         .filter(|(i, _)| schedule.is_previous(*i))
@@ -95,7 +95,7 @@ fn edges_that_leave_the_component_are_same_step() {
 #[test]
 fn the_order_follows_same_step_edges() {
     let net = neurons("b a").output("out", 1).wire(&["in a b a", "b out"]);
-    let order = schedule(&net.0).expect("valid").order;
+    let order = schedule(&net.0, None).expect("valid").order;
     let names: Vec<_> = order
         .iter()
         .map(|&n| net.0.nodes[n].name.as_str())
@@ -109,7 +109,7 @@ fn a_cycle_of_stateless_nodes_is_printed() {
         .linear("u", &[&[1.0]])
         .scale("s", &[1.0])
         .wire(&["in u s u", "s a"]);
-    let errors = schedule(&net.0).expect_err("an algebraic loop").0;
+    let errors = schedule(&net.0, None).expect_err("an algebraic loop").0;
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].code, Code::AlgebraicLoop);
     assert_eq!(errors[0].notes[0], "cycle: 'u' -> 's' -> 'u'");
@@ -123,7 +123,7 @@ fn each_algebraic_loop_is_reported_once() {
         .scale("s", &[1.0])
         .scale("t", &[1.0])
         .wire(&["in s s", "t t", "s a", "t a"]);
-    let errors = schedule(&net.0).expect_err("two algebraic loops").0;
+    let errors = schedule(&net.0, None).expect_err("two algebraic loops").0;
     let notes: Vec<_> = errors.iter().map(|e| e.notes[0].as_str()).collect();
     assert_eq!(notes, ["cycle: 's' -> 's'", "cycle: 't' -> 't'"]);
 }
@@ -134,7 +134,7 @@ fn a_neuron_beside_a_stateless_cycle_does_not_save_it() {
         .linear("u", &[&[1.0]])
         .scale("s", &[1.0])
         .wire(&["in a u s u", "s a"]);
-    let errors = schedule(&net.0).expect_err("an algebraic loop").0;
+    let errors = schedule(&net.0, None).expect_err("an algebraic loop").0;
     assert_eq!(errors[0].notes[0], "cycle: 'u' -> 's' -> 'u'");
 }
 
@@ -152,5 +152,5 @@ fn long_chains_need_no_stack() {
         let to = ir::Id::from_index(w);
         net.0.edges.push(ir::network::Edge { from, to });
     }
-    assert_eq!(schedule(&net.0).expect("valid").order.len(), 5001);
+    assert_eq!(schedule(&net.0, None).expect("valid").order.len(), 5001);
 }

@@ -3,38 +3,58 @@
 //! In each step, in the order of the [`schedule`]:
 //!
 //! ```text
-//! x      = sum over in-edges of what the source produced in this step
-//!          (an edge that carries the previous step: in the step before, 0 at first)
-//! Affine y = W x + b      Linear y = W x      Scale y = s * x      Flatten y = x
-//! LIF    v = decay v + gain x + leak          IF    v = v + gain x
-//!        z = v > threshold; v = reset(v)
+//! x        = sum over in-edges of what the source produced in this step
+//!            (an edge that carries the previous step: in the step before, 0 at first)
+//! Affine   y = W x + b      Linear y = W x      Scale y = s * x      Flatten y = x
+//! Conv     y = cross-correlation of x with the kernels, + b
+//! SumPool  y = sums over windows of x           AvgPool the same / window size
+//! Delay    y = x of d steps before, d = round(delay/dt) element by element,
+//!          halves away from zero; zero at first; d = 0: y = x
+//! Threshold y = 1 where x > threshold (x >= threshold with --compare ge), else 0
+//! LIF      v = decay v + gain x + leak          IF       v = v + gain x
+//! CubaLIF  i = decay_syn i + gain_syn x, then as LIF with i for x
+//!          then z = v > threshold; v = reset(v); y = z
+//! LI, CubaLI, I   as LIF, CubaLIF, IF; y = v
 //! ```
 //!
 //! [`crate::semantics::Semantics`] says how the constants follow from the file
-//! and which comparison, reset, delay and bias convention holds. All state is 0
-//! before step 0, v too (not v_leak: every framework starts there).
+//! and which comparison, reset, delay and bias convention holds
+//! (`golden/membrane.rs` has the table). All state is 0 before step 0, v too
+//! (not v_leak: every framework starts there).
 //!
 //! **Invariant:** the result depends on the network, the semantics and the
 //! inputs only; sums run in ascending order of the source.
 
+mod delay;
+mod dt;
+mod maps;
 mod membrane;
 mod options;
+mod plausible;
 mod run;
 pub mod schedule;
+mod spatial;
+mod step;
+mod values;
 mod wiring;
 
-pub use membrane::parameters;
+pub use delay::delay_steps;
+pub use options::{held, recurrent};
+pub use plausible::silent;
 pub use run::{State, Traces};
 pub use schedule::{Schedule, schedule};
+pub use values::parameters;
 
 use crate::code::Code;
 use crate::diag::{Diagnostic, Diagnostics, Result};
 use crate::id::{IdVec, NodeId};
 use crate::network::{Network, Node, Op};
 use crate::origin::escape;
-use crate::semantics::{Bias, RecurrentBiasT0, Semantics};
-use crate::tensor::Tensor;
-use membrane::Membrane;
+use crate::semantics::{Bias, Compare, RecurrentBiasT0, Semantics};
+use delay::Delay;
+use maps::Affine;
+use membrane::Neurons;
+use values::{Values, check_one};
 use wiring::Wire;
 
 /// Upper bound of the values that the nodes of a network produce in a step, so
@@ -51,6 +71,8 @@ pub struct Golden {
     outputs: Vec<NodeId>,
     latency: IdVec<NodeId, usize>,
     held: IdVec<NodeId, bool>,
+    /// Biases run beside the values, to be added to membranes (`--bias membrane`).
+    apart: bool,
     warnings: Vec<Diagnostic>,
     unused: Vec<&'static str>,
 }
@@ -73,21 +95,30 @@ enum Kind {
     Input,
     /// Flatten and Output: the sum of the wires, computed when someone looks.
     Alias,
-    Dense(Dense),
-    Scale(Vec<f64>),
-    Neurons(Membrane),
+    Affine(Affine),
+    Delay(Delay),
+    Threshold(Values, Compare),
+    Neurons(Neurons),
 }
 
-/// `y = W x + b` with the columns of W stored one after the other, since the
-/// inputs are mostly zero and a zero skips its column.
-#[derive(Debug)]
-struct Dense {
-    n_in: usize,
-    columns: Vec<f64>,
-    bias: Option<Vec<f64>>,
-    /// First step in which the bias acts: 0, or 1 on a recurrent path with
-    /// `--recurrent-bias-t0 off`.
-    bias_from: usize,
+impl Unit {
+    /// Number of values that the node takes.
+    fn n_in(&self) -> usize {
+        match &self.kind {
+            Kind::Affine(affine) => affine.n_in(self.n),
+            Kind::Input | Kind::Alias | Kind::Delay(_) | Kind::Threshold(..) | Kind::Neurons(_) => {
+                self.n
+            }
+        }
+    }
+    /// Whether the node sends spikes.
+    fn spikes(&self) -> bool {
+        match &self.kind {
+            Kind::Neurons(neurons) => neurons.fire.is_some(),
+            Kind::Threshold(..) => true,
+            Kind::Input | Kind::Alias | Kind::Affine(_) | Kind::Delay(_) => false,
+        }
+    }
 }
 
 impl Golden {
@@ -96,8 +127,8 @@ impl Golden {
     /// Fails if dt is needed but unknown, a parameter is impossible, sizes
     /// disagree or a cycle holds no neuron.
     pub fn new(network: &Network, semantics: &Semantics) -> Result<Self> {
-        let schedule = schedule(network)?;
-        let dt = options::dt(network, semantics)?;
+        let dt = dt::dt(network, semantics)?;
+        let schedule = schedule(network, Some(dt))?;
         let held = options::held(network, &schedule, semantics);
         let recurrent = options::recurrent(network, &schedule);
         let wiring = wiring::wire(network, &schedule, semantics.edge_delay)?;
@@ -106,24 +137,26 @@ impl Golden {
         let mut nodes = IdVec::new();
         let mut total = 0usize;
         for ((id, node), wires) in network.nodes.iter().zip(wiring.into.values()) {
-            let width = width(node).and_then(|n| {
-                total = total.saturating_add(n);
-                if total > MAX_VALUES {
-                    return Err(too_large(node, n).into());
-                }
-                Ok(n)
-            });
             // A membrane offset is constant from step 0 on, recurrent or not.
             let late = recurrent[id]
                 && semantics.recurrent_bias_t0 == RecurrentBiasT0::Off
                 && semantics.bias == Bias::Synapse;
-            let unit = width.and_then(|n| {
+            let unit = width(node).and_then(|n| {
+                let kind = kind(node, n, semantics, dt, held[id], usize::from(late))?;
+                let waiting = match &kind {
+                    Kind::Delay(delay) => delay.waiting(),
+                    _ => 0,
+                };
+                total = total.saturating_add(n).saturating_add(waiting);
+                if total > MAX_VALUES {
+                    return Err(too_large(node, n).into());
+                }
                 Ok(Unit {
                     label: format!("'{}' ({})", escape(&node.name), node.op.kind()),
                     n,
                     wires: wires.clone(),
                     read_late: false,
-                    kind: kind(node, n, semantics, dt, held[id], usize::from(late))?,
+                    kind,
                 })
             });
             match unit {
@@ -150,14 +183,16 @@ impl Golden {
             outputs: network.outputs(),
             latency: wiring.latency,
             held,
-            warnings: options::implausible_dt(network, semantics, dt),
+            apart: semantics.bias == Bias::Membrane,
+            warnings: dt::implausible(network, semantics, dt),
             unused,
         })
     }
 
     /// Steps by which a node's values lag the inputs they belong to: under
     /// `--edge-delay chip` the fewest delays on a path from an Input (0 where
-    /// no Input reaches), else 0. What `--align input` removes.
+    /// no Input reaches), else 0. What `--align input` removes. The steps of
+    /// Delay nodes are the network's own and don't count.
     pub fn latency(&self, node: NodeId) -> usize {
         self.latency.get(node).copied().unwrap_or(0)
     }
@@ -189,9 +224,8 @@ fn width(node: &Node) -> Result<usize> {
         ))
         .into());
     };
-    shape
-        .checked_len()
-        .ok_or_else(|| too_large(node, usize::MAX).into())
+    let n = shape.checked_len().filter(|&n| n <= MAX_VALUES);
+    n.ok_or_else(|| too_large(node, shape.checked_len().unwrap_or(usize::MAX)).into())
 }
 
 fn too_large(node: &Node, n: usize) -> Diagnostic {
@@ -204,7 +238,7 @@ fn too_large(node: &Node, n: usize) -> Diagnostic {
         ),
     )
     .note(format!(
-        "it has {n} values; all nodes together may have {MAX_VALUES}"
+        "it has {n} values; all nodes and Delays together may hold {MAX_VALUES}"
     ))
 }
 
@@ -216,94 +250,39 @@ fn kind(
     hold: bool,
     bias_from: usize,
 ) -> Result<Kind> {
-    if let Some(membrane) = Membrane::new(node, n, semantics, dt, hold) {
-        return membrane.map(Kind::Neurons);
+    if let Some(neurons) = Neurons::new(node, n, semantics, dt, hold) {
+        return neurons.map(Kind::Neurons);
+    }
+    if let Some(affine) = Affine::new(node, n, bias_from) {
+        return affine.map(Kind::Affine);
     }
     match &node.op {
         Op::Input { .. } => Ok(Kind::Input),
         Op::Output { .. } | Op::Flatten { .. } => Ok(Kind::Alias),
-        Op::Affine { weight, bias } => dense(node, n, weight, Some(bias), bias_from),
-        Op::Linear { weight } => dense(node, n, weight, None, bias_from),
-        Op::Scale { scale } => {
-            let values = finite(node, "scale", scale)?;
-            match values.as_slice() {
-                &[one] => Ok(Kind::Scale(vec![one; n])),
-                many if many.len() == n => Ok(Kind::Scale(values)),
-                many => Err(Diagnostic::error(
-                    Code::Shape,
-                    &node.origin,
-                    format!(
-                        "'{}' has {} scales for {n} values",
-                        escape(&node.name),
-                        many.len()
-                    ),
-                )
-                .into()),
-            }
+        Op::Delay { delay } => {
+            check_one(node, "delay", delay, n)?;
+            let steps = delay_steps(node, delay, dt)?;
+            Ok(Kind::Delay(Delay::new(&steps, n)))
         }
-        _ => Err(Diagnostic::internal("a neuron without a membrane").into()),
-    }
-}
-
-fn dense(
-    node: &Node,
-    n: usize,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    bias_from: usize,
-) -> Result<Kind> {
-    let name = escape(&node.name);
-    let &[n_out, n_in] = weight.shape().0.as_slice() else {
-        return Err(Diagnostic::error(
-            Code::Shape,
-            &node.origin,
-            format!(
-                "the weight of '{name}' is not a matrix but {}",
-                weight.shape()
-            ),
-        )
-        .into());
-    };
-    let bias = bias.map(|b| finite(node, "bias", b)).transpose()?;
-    if n_out != n || bias.as_ref().is_some_and(|b| b.len() != n_out) {
-        return Err(Diagnostic::error(
-            Code::Shape,
-            &node.origin,
-            format!("weight, bias and output of '{name}' disagree"),
-        )
-        .note(format!(
-            "weight {}, bias {}, output {n}",
-            weight.shape(),
-            bias.as_ref().map_or(n_out, Vec::len)
-        ))
-        .into());
-    }
-    let rows = finite(node, "weight", weight)?;
-    let mut columns = vec![0.0; rows.len()];
-    for (i, row) in rows.chunks_exact(n_in.max(1)).enumerate() {
-        for (j, &w) in row.iter().enumerate() {
-            columns[j * n_out + i] = w;
+        Op::Threshold { threshold } => {
+            check_one(node, "threshold", threshold, n)?;
+            Ok(Kind::Threshold(Values::of(threshold), semantics.compare))
         }
-    }
-    Ok(Kind::Dense(Dense {
-        n_in,
-        columns,
-        bias,
-        bias_from,
-    }))
-}
-
-fn finite(node: &Node, what: &str, tensor: &Tensor) -> Result<Vec<f64>> {
-    let values = tensor.to_f64();
-    match values.iter().position(|v| !v.is_finite()) {
-        None => Ok(values),
-        Some(i) => Err(Diagnostic::error(
-            Code::BadParameter,
-            &node.origin,
-            format!("{what} of '{}' is not finite", escape(&node.name)),
-        )
-        .note(format!("element {i} is {}", values[i]))
-        .into()),
+        Op::Affine { .. }
+        | Op::Linear { .. }
+        | Op::Scale { .. }
+        | Op::Conv1d { .. }
+        | Op::Conv2d { .. }
+        | Op::SumPool2d { .. }
+        | Op::AvgPool2d { .. }
+        | Op::Lif { .. }
+        | Op::CubaLif { .. }
+        | Op::Li { .. }
+        | Op::CubaLi { .. }
+        | Op::I { .. }
+        | Op::If { .. } => {
+            Err(Diagnostic::internal("a node that is neither map nor neuron").into())
+        }
     }
 }
 
@@ -312,19 +291,16 @@ fn check_wires(network: &Network, nodes: &IdVec<NodeId, Unit>) -> Result<()> {
     let mut errors = Vec::new();
     for (id, unit) in nodes.iter() {
         let node = &network.nodes[id];
-        let accepts = match &unit.kind {
-            Kind::Input if unit.wires.is_empty() => continue,
-            Kind::Input => {
-                errors.push(Diagnostic::error(
-                    Code::GraphUnsupported,
-                    &node.origin,
-                    format!("an edge leads into the input {}", unit.label),
-                ));
-                continue;
-            }
-            Kind::Dense(dense) => dense.n_in,
-            Kind::Alias | Kind::Scale(_) | Kind::Neurons(_) => unit.n,
-        };
+        if matches!(unit.kind, Kind::Input) && !unit.wires.is_empty() {
+            let message = format!("an edge leads into the input {}", unit.label);
+            errors.push(Diagnostic::error(
+                Code::GraphUnsupported,
+                &node.origin,
+                message,
+            ));
+            continue;
+        }
+        let accepts = unit.n_in();
         for wire in &unit.wires {
             let source = &nodes[wire.source];
             if source.n != accepts {

@@ -1,6 +1,7 @@
 //! Running a prepared network on one sample.
 
-use super::{Dense, Golden, Kind, Unit};
+use super::step::{NeuronState, passes};
+use super::{Golden, Kind, Unit};
 use crate::code::Code;
 use crate::diag::{Diagnostic, Result};
 use crate::id::{IdVec, NodeId};
@@ -15,14 +16,35 @@ const MAX_RECORDED: usize = 1 << 30;
 pub struct State {
     /// Steps done so far.
     step: usize,
-    /// What each node produced in the last step.
-    out: IdVec<NodeId, Vec<f64>>,
-    /// The same one step earlier, for nodes that are read late.
-    late: IdVec<NodeId, Vec<f64>>,
+    flow: Flow,
+    /// With `--bias membrane`: what the biases alone make of each stateless
+    /// node, beside what the senders make of it.
+    bias: IdVec<NodeId, Vec<f64>>,
     /// Membranes after reset.
     v: IdVec<NodeId, Vec<f64>>,
-    /// Room for a summed input.
+    /// Synaptic currents.
+    i: IdVec<NodeId, Vec<f64>>,
+    /// Values inside Delays: those of senders and those of biases.
+    ring: IdVec<NodeId, Vec<f64>>,
+    bias_ring: IdVec<NodeId, Vec<f64>>,
+    room: Room,
+}
+
+/// What the nodes produced.
+#[derive(Clone, Debug)]
+struct Flow {
+    /// In the last step.
+    out: IdVec<NodeId, Vec<f64>>,
+    /// One step earlier, for nodes that are read late.
+    late: IdVec<NodeId, Vec<f64>>,
+}
+
+/// Room for sums, so that a step allocates nothing.
+#[derive(Clone, Debug, Default)]
+struct Room {
     x: Vec<f64>,
+    bias: Vec<f64>,
+    map: Vec<f64>,
 }
 
 /// What a run recorded: one row per step.
@@ -32,39 +54,76 @@ pub struct Traces {
     pub outputs: Vec<(NodeId, Series)>,
     /// One per entry of `record`, in its order.
     pub recorded: Vec<(NodeId, Observable, Series)>,
+    /// For each node that sends spikes, how often one of its elements did
+    /// (several spikes at once count once), in node order.
+    pub spikes: Vec<(NodeId, u64)>,
+}
+
+impl Flow {
+    fn of(&self, source: NodeId, delayed: bool) -> &[f64] {
+        if delayed {
+            &self.late[source]
+        } else {
+            &self.out[source]
+        }
+    }
+    /// The summed input of a node: a source itself or the sum, in `x`.
+    fn input<'a>(&'a self, unit: &Unit, x: &'a mut Vec<f64>) -> &'a [f64] {
+        if let [w] = unit.wires.as_slice()
+            && w.count == 1.0
+        {
+            return self.of(w.source, w.delayed);
+        }
+        x.resize(unit.n_in(), 0.0);
+        self.sum(unit, x);
+        x
+    }
+    fn sum(&self, unit: &Unit, x: &mut [f64]) {
+        x.fill(0.0);
+        for wire in &unit.wires {
+            let source = self.of(wire.source, wire.delayed);
+            for (x, s) in x.iter_mut().zip(source) {
+                *x += wire.count * s;
+            }
+        }
+    }
+}
+
+/// Adds what the biases alone send to a node. Senders have no such part, and
+/// only their wires are ever delayed.
+fn add_bias(unit: &Unit, bias: &IdVec<NodeId, Vec<f64>>, x: &mut [f64]) {
+    for wire in &unit.wires {
+        for (x, b) in x.iter_mut().zip(&bias[wire.source]) {
+            *x += wire.count * b;
+        }
+    }
 }
 
 impl Golden {
     /// The state before step 0.
     pub fn start(&self) -> State {
-        let zeros = |n: usize| vec![0.0; n];
-        let nodes = self.nodes.values();
+        let zeros = |size: &dyn Fn(&Unit) -> usize| -> IdVec<NodeId, Vec<f64>> {
+            self.nodes.values().map(|u| vec![0.0; size(u)]).collect()
+        };
+        let if_ = |condition: bool, n: usize| if condition { n } else { 0 };
+        let stateless = |u: &Unit| matches!(u.kind, Kind::Affine(_) | Kind::Delay(_));
+        let waiting = |u: &Unit| match &u.kind {
+            Kind::Delay(delay) => delay.waiting(),
+            _ => 0,
+        };
+        let current = |u: &Unit| matches!(&u.kind, Kind::Neurons(n) if n.synapse.is_some());
         State {
             step: 0,
-            out: nodes
-                .clone()
-                .map(|u| {
-                    zeros(if matches!(u.kind, Kind::Alias) {
-                        0
-                    } else {
-                        u.n
-                    })
-                })
-                .collect(),
-            late: nodes
-                .clone()
-                .map(|u| zeros(if u.read_late { u.n } else { 0 }))
-                .collect(),
-            v: nodes
-                .map(|u| {
-                    zeros(if matches!(u.kind, Kind::Neurons(_)) {
-                        u.n
-                    } else {
-                        0
-                    })
-                })
-                .collect(),
-            x: Vec::new(),
+            flow: Flow {
+                out: zeros(&|u| if_(!matches!(u.kind, Kind::Alias), u.n)),
+                late: zeros(&|u| if_(u.read_late, u.n)),
+            },
+            bias: zeros(&|u| if_(self.apart && stateless(u), u.n)),
+            v: zeros(&|u| if_(matches!(u.kind, Kind::Neurons(_)), u.n)),
+            i: zeros(&|u| if_(current(u), u.n)),
+            ring: zeros(&waiting),
+            bias_ring: zeros(&|u| if_(self.apart, waiting(u))),
+            room: Room::default(),
         }
     }
 
@@ -99,22 +158,31 @@ impl Golden {
         for t in 0..steps {
             for (&id, series) in self.inputs.iter().zip(inputs) {
                 if t < series.steps {
-                    state.out[id].copy_from_slice(series.row(t));
+                    state.flow.out[id].copy_from_slice(series.row(t));
                 } else {
-                    state.out[id].fill(0.0);
+                    state.flow.out[id].fill(0.0);
                 }
             }
             for &id in &self.schedule.order {
                 self.step_node(id, state);
+                if self.apart {
+                    self.step_bias(id, state);
+                }
             }
+            self.fill_delays(state);
             for (id, series) in &mut traces.outputs {
                 self.look(*id, Observable::Spikes, state, series.row_mut(t));
             }
             for (id, what, series) in &mut traces.recorded {
                 self.look(*id, *what, state, series.row_mut(t));
             }
-            for (id, late) in state.late.iter_mut().filter(|(_, late)| !late.is_empty()) {
-                late.copy_from_slice(&state.out[id]);
+            for (id, spikes) in &mut traces.spikes {
+                let sent = state.flow.out[*id].iter().filter(|z| **z != 0.0);
+                *spikes += sent.count() as u64;
+            }
+            let Flow { out, late } = &mut state.flow;
+            for (id, late) in late.iter_mut().filter(|(_, late)| !late.is_empty()) {
+                late.copy_from_slice(&out[id]);
             }
             state.step += 1;
         }
@@ -127,46 +195,101 @@ impl Golden {
             return;
         }
         // Taken out, so that the sources can be read beside it; not an allocation.
-        let mut y = std::mem::take(&mut state.out[id]);
-        let mut x = std::mem::take(&mut state.x);
-        let direct = match unit.wires.as_slice() {
-            [w] if w.count == 1.0 => Some(w),
-            _ => None,
-        };
-        if direct.is_none() {
-            let n = match &unit.kind {
-                Kind::Dense(dense) => dense.n_in,
-                Kind::Input | Kind::Alias | Kind::Scale(_) | Kind::Neurons(_) => unit.n,
-            };
-            x.resize(n, 0.0);
-            sum(unit, state, &mut x);
+        let mut y = std::mem::take(&mut state.flow.out[id]);
+        let Room { x, bias, map } = &mut state.room;
+        bias.clear();
+        if self.apart && matches!(unit.kind, Kind::Neurons(_) | Kind::Threshold(..)) {
+            bias.resize(unit.n, 0.0);
+            add_bias(unit, &state.bias, bias);
         }
-        let input: &[f64] = match direct {
-            Some(w) if w.delayed => &state.late[w.source],
-            Some(w) => &state.out[w.source],
-            None => &x,
-        };
         match &unit.kind {
-            Kind::Dense(dense) => dense.apply(input, state.step, &mut y),
-            Kind::Scale(scale) => {
-                for ((y, x), s) in y.iter_mut().zip(input).zip(scale) {
-                    *y = s * x;
+            Kind::Affine(affine) if self.apart => {
+                affine.apply_linear(state.flow.input(unit, x), &mut y, map);
+            }
+            Kind::Affine(affine) => {
+                affine.apply(state.flow.input(unit, x), state.step, &mut y, map);
+            }
+            Kind::Delay(delay) if delay.ahead => delay.take(state.step, &state.ring[id], &mut y),
+            Kind::Delay(delay) => {
+                let input = state.flow.input(unit, x);
+                delay.pass(state.step, input, &mut state.ring[id], &mut y);
+            }
+            Kind::Threshold(threshold, compare) => {
+                let input = state.flow.input(unit, x).iter();
+                for (k, (y, x)) in y.iter_mut().zip(input).enumerate() {
+                    let x = x + bias.get(k).copied().unwrap_or(0.0);
+                    *y = f64::from(u8::from(passes(*compare, x, threshold.at(k))));
                 }
             }
-            Kind::Neurons(membrane) => membrane.step(input, &mut state.v[id], &mut y),
+            Kind::Neurons(neurons) => {
+                let population = NeuronState {
+                    i: &mut state.i[id],
+                    v: &mut state.v[id],
+                    z: &mut y,
+                };
+                neurons.step(state.flow.input(unit, x), bias, population);
+            }
             Kind::Input | Kind::Alias => {}
         }
-        state.out[id] = y;
-        state.x = x;
+        state.flow.out[id] = y;
+    }
+
+    /// The same for what the biases alone make of a stateless node.
+    fn step_bias(&self, id: NodeId, state: &mut State) {
+        let unit = &self.nodes[id];
+        let mut y = std::mem::take(&mut state.bias[id]);
+        let Room { x, map, .. } = &mut state.room;
+        x.clear();
+        x.resize(unit.n_in(), 0.0);
+        add_bias(unit, &state.bias, x);
+        match &unit.kind {
+            Kind::Affine(affine) => affine.apply(x, state.step, &mut y, map),
+            Kind::Delay(delay) if delay.ahead => {
+                delay.take(state.step, &state.bias_ring[id], &mut y);
+            }
+            Kind::Delay(delay) => delay.pass(state.step, x, &mut state.bias_ring[id], &mut y),
+            Kind::Input | Kind::Alias | Kind::Threshold(..) | Kind::Neurons(_) => {}
+        }
+        state.bias[id] = y;
+    }
+
+    /// Gives the Delays that ran ahead of their sources the values of this step.
+    fn fill_delays(&self, state: &mut State) {
+        for (id, unit) in self.nodes.iter() {
+            let Kind::Delay(delay) = &unit.kind else {
+                continue;
+            };
+            if !delay.ahead {
+                continue;
+            }
+            let x = &mut state.room.x;
+            let input = state.flow.input(unit, x);
+            delay.put(state.step, input, &mut state.ring[id]);
+            if self.apart {
+                x.clear();
+                x.resize(unit.n, 0.0);
+                add_bias(unit, &state.bias, x);
+                delay.put(state.step, x, &mut state.bias_ring[id]);
+            }
+        }
     }
 
     /// Writes what a node shows after the current step.
     fn look(&self, id: NodeId, what: Observable, state: &State, row: &mut [f64]) {
         let unit = &self.nodes[id];
         match what {
-            Observable::V | Observable::I => row.copy_from_slice(&state.v[id]),
-            Observable::Spikes if matches!(unit.kind, Kind::Alias) => sum(unit, state, row),
-            Observable::Spikes => row.copy_from_slice(&state.out[id]),
+            Observable::V => row.copy_from_slice(&state.v[id]),
+            Observable::I => row.copy_from_slice(&state.i[id]),
+            Observable::Spikes if matches!(unit.kind, Kind::Alias) => {
+                state.flow.sum(unit, row);
+                add_bias(unit, &state.bias, row);
+            }
+            Observable::Spikes => {
+                row.copy_from_slice(&state.flow.out[id]);
+                for (y, b) in row.iter_mut().zip(&state.bias[id]) {
+                    *y += b;
+                }
+            }
         }
     }
 
@@ -207,12 +330,14 @@ impl Golden {
             let known = match what {
                 Observable::Spikes => true,
                 Observable::V => matches!(unit.kind, Kind::Neurons(_)),
-                Observable::I => false,
+                Observable::I => {
+                    matches!(&unit.kind, Kind::Neurons(n) if n.synapse.is_some())
+                }
             };
             if !known {
                 let message = format!("{} has no '{}' to record", unit.label, what.name());
                 return Err(unknown(message)
-                    .help("every node has 'spikes' (what it sends); LIF and IF also have 'v'")
+                    .help("every node has 'spikes' (what it sends), neurons also 'v', CubaLIF and CubaLI also 'i'")
                     .into());
             }
         }
@@ -240,41 +365,14 @@ impl Golden {
                 .iter()
                 .map(|&(id, what)| (id, what, Series::zeros(steps, width(id))))
                 .collect(),
+            spikes: (self.nodes.iter())
+                .filter(|(_, unit)| unit.spikes())
+                .map(|(id, _)| (id, 0))
+                .collect(),
         })
     }
 }
 
 fn input_error(message: String) -> Diagnostic {
     Diagnostic::error(Code::InputData, &Origin::Compiler, message)
-}
-
-/// The summed input of a node, into `x`.
-fn sum(unit: &Unit, state: &State, x: &mut [f64]) {
-    x.fill(0.0);
-    for wire in &unit.wires {
-        let source = if wire.delayed {
-            &state.late[wire.source]
-        } else {
-            &state.out[wire.source]
-        };
-        for (x, s) in x.iter_mut().zip(source) {
-            *x += wire.count * s;
-        }
-    }
-}
-
-impl Dense {
-    fn apply(&self, x: &[f64], step: usize, y: &mut [f64]) {
-        match &self.bias {
-            Some(bias) if step >= self.bias_from => y.copy_from_slice(bias),
-            Some(_) | None => y.fill(0.0),
-        }
-        for (&x, column) in x.iter().zip(self.columns.chunks_exact(y.len().max(1))) {
-            if x != 0.0 {
-                for (y, w) in y.iter_mut().zip(column) {
-                    *y += w * x;
-                }
-            }
-        }
-    }
 }

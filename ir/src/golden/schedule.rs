@@ -4,6 +4,10 @@
 //! at least one edge whose value is that of the step before (zero in step 0).
 //! NIR doesn't say which, so one rule does, for golden and the chip alike:
 //!
+//! - edges into a Delay whose smallest delay is at least one whole step are
+//!   left out: it breaks a cycle by exactly its own delay, and its output of a
+//!   step is known before its input (smaller delays make a Delay a stateless
+//!   node like any other, whatever its other elements wait);
 //! - depth = number of edges from the nearest Input, infinite if none reaches;
 //! - inside a strongly connected component, an edge a → b from a stateful `a`
 //!   carries the previous step if and only if walking from `b`, continuing only
@@ -17,18 +21,22 @@
 //! | A → w → A, w stateless | A → w (and so w's bias acts in step 0) |
 //! | A → B → A, A nearer the input | B → A |
 //! | A → B → A, equal depth | both |
+//! | A → D → A, D a Delay of d ≥ 1 steps | none: d steps round the cycle |
+//! | A → D → A, D a Delay of 0 steps | A → D |
 //!
 //! The deepest neuron of a cycle always qualifies, so a cycle that remains
 //! holds stateless nodes only: an algebraic loop, which is an error.
 
+use super::delay::least_steps;
 use crate::code::Code;
 use crate::diag::{Diagnostic, Diagnostics, Result};
 use crate::id::{Id, IdVec, NodeId};
-use crate::network::Network;
+use crate::network::{Network, Op};
 use crate::origin::escape;
 use std::collections::{BTreeSet, VecDeque};
 
-/// The order of one step. Depends on the graph alone, not on options.
+/// The order of one step. Depends on the graph and on which Delays last at
+/// least one step, not on other options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// All nodes; each follows the sources of its same-step in-edges. Among
@@ -37,6 +45,9 @@ pub struct Schedule {
     /// For each edge, in the order of `Network::edges`: whether it carries the
     /// value of the previous step.
     pub previous: Vec<bool>,
+    /// The Delays of at least one step: they run without waiting for their
+    /// in-edges, whose values they take at the end of the step.
+    pub ahead: IdVec<NodeId, bool>,
     /// Edges from the nearest Input; `None` if no Input reaches the node.
     pub depth: IdVec<NodeId, Option<usize>>,
     /// The strongly connected component of each node.
@@ -60,11 +71,12 @@ impl Schedule {
     }
 }
 
-/// Derives the schedule of a network.
+/// Derives the schedule of a network. `dt` is in the file's time unit and
+/// matters for Delays only; without it every delay above 0 counts as a step.
 ///
 /// Fails with one [`Code::AlgebraicLoop`] per group of stateless nodes that
 /// feed each other, with a cycle printed by names.
-pub fn schedule(network: &Network) -> Result<Schedule> {
+pub fn schedule(network: &Network, dt: Option<f64>) -> Result<Schedule> {
     let n = network.nodes.len();
     let stray = |id: NodeId| id.index() >= n;
     if network.edges.iter().any(|e| stray(e.from) || stray(e.to)) {
@@ -72,7 +84,15 @@ pub fn schedule(network: &Network) -> Result<Schedule> {
             Diagnostic::internal("an edge of the network names a node out of range").into(),
         );
     }
-    let succs = network.successors();
+    let ahead: IdVec<NodeId, bool> = network
+        .nodes
+        .values()
+        .map(|n| matches!(&n.op, Op::Delay { delay } if least_steps(delay, dt) > 0))
+        .collect();
+    let mut succs = network.successors();
+    for next in succs.values_mut() {
+        next.retain(|&to| !ahead[to]);
+    }
     let depth = depths(network, &succs);
     let component = components(&succs);
     let lowest = lowest_depth_met(network, &depth, &component);
@@ -94,14 +114,15 @@ pub fn schedule(network: &Network) -> Result<Schedule> {
     }
     let mut cyclic: IdVec<NodeId, bool> = component.values().map(|&c| sizes[c] > 1).collect();
     for e in &network.edges {
-        if e.from == e.to {
+        if e.from == e.to && !ahead[e.to] {
             cyclic[e.from] = true;
         }
     }
-    let order = order(network, &previous)?;
+    let order = order(network, &previous, &ahead)?;
     Ok(Schedule {
         order,
         previous,
+        ahead,
         depth,
         component,
         cyclic,
@@ -213,10 +234,11 @@ fn components(succs: &IdVec<NodeId, Vec<NodeId>>) -> IdVec<NodeId, usize> {
 }
 
 /// Topological order over the same-step edges, lowest id first.
-fn order(network: &Network, previous: &[bool]) -> Result<Vec<NodeId>> {
+fn order(network: &Network, previous: &[bool], ahead: &IdVec<NodeId, bool>) -> Result<Vec<NodeId>> {
     let mut waits: IdVec<NodeId, usize> = network.nodes.ids().map(|_| 0).collect();
     let mut next: IdVec<NodeId, Vec<NodeId>> = network.nodes.ids().map(|_| Vec::new()).collect();
-    for (e, _) in network.edges.iter().zip(previous).filter(|(_, p)| !**p) {
+    let edges = network.edges.iter().zip(previous);
+    for (e, _) in edges.filter(|(e, previous)| !**previous && !ahead[e.to]) {
         waits[e.to] += 1;
         next[e.from].push(e.to);
     }

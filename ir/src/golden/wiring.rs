@@ -4,12 +4,14 @@
 //! With `--edge-delay none` an edge costs nothing, or one step where the
 //! [schedule](super::schedule) says that it carries the previous step.
 //!
-//! With `--edge-delay chip` what an Input or a stateful node sends arrives one
-//! step later at every node that computes with it; an edge that carries the
-//! previous step costs that one step and not a second one, since on the chip
-//! (and in py-spinnaker2 and Lava) a recurrent projection takes one tick like
-//! any other. Flatten and Output are names for values, not receivers: an
-//! output row t is what its source sends in step t. Biases act from step 0.
+//! With `--edge-delay chip` what a sender (an Input, a neuron or a Threshold)
+//! sends arrives one step later at every node that computes with it; an edge
+//! that carries the previous step costs that one step and not a second one,
+//! since on the chip (and in py-spinnaker2 and Lava) a recurrent projection
+//! takes one tick like any other; a Delay adds its own steps. Flatten is a name
+//! for values, not a receiver, and so is an Output with one source: its row t
+//! is what that source sends in step t. An Output that adds sources up
+//! computes like any other node. Biases act from step 0.
 
 use super::schedule::Schedule;
 use crate::code::Code;
@@ -48,10 +50,24 @@ pub(super) fn is_alias(op: &Op) -> bool {
         | Op::Affine { .. }
         | Op::Linear { .. }
         | Op::Scale { .. }
+        | Op::Conv1d { .. }
+        | Op::Conv2d { .. }
+        | Op::SumPool2d { .. }
+        | Op::AvgPool2d { .. }
+        | Op::Delay { .. }
+        | Op::Threshold { .. }
         | Op::Lif { .. }
+        | Op::CubaLif { .. }
+        | Op::Li { .. }
+        | Op::CubaLi { .. }
+        | Op::I { .. }
         | Op::If { .. } => false,
-        _ => false,
     }
+}
+
+/// Whether a projection begins at the node.
+fn is_sender(op: &Op) -> bool {
+    op.is_stateful() || matches!(op, Op::Input { .. } | Op::Threshold { .. })
 }
 
 pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> Result<Wiring> {
@@ -63,8 +79,7 @@ pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> 
     // (source, carries the previous step) -> number of paths
     type Sources = BTreeMap<(NodeId, bool), f64>;
     let mut sources: IdVec<NodeId, Sources> = nodes.ids().map(|_| Sources::new()).collect();
-    let mut total = 0usize;
-    for &id in &schedule.order {
+    let gather = |id: NodeId, sources: &IdVec<NodeId, Sources>| {
         let mut found = Sources::new();
         for &(from, previous) in &edges_into[id] {
             if is_alias(&nodes[from].op) {
@@ -76,6 +91,14 @@ pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> 
                 *found.entry((from, previous)).or_insert(0.0) += 1.0;
             }
         }
+        found
+    };
+    // The aliases first: a Delay may stand before its source in the order.
+    let (aliases, others): (Vec<NodeId>, Vec<NodeId>) =
+        (schedule.order.iter()).partition(|&&id| is_alias(&nodes[id].op));
+    let mut total = 0usize;
+    for id in aliases.into_iter().chain(others) {
+        let found = gather(id, &sources);
         total += found.len();
         if total > MAX_WIRES {
             return Err(Diagnostic::error(
@@ -93,10 +116,13 @@ pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> 
     let into: IdVec<NodeId, Vec<Wire>> = sources
         .iter()
         .map(|(id, sources)| {
-            let receives = !is_alias(&nodes[id].op);
+            let renames = sources.len() == 1 && sources.values().all(|&count| count == 1.0);
+            let receives = match &nodes[id].op {
+                Op::Output { .. } => !renames,
+                op => !is_alias(op),
+            };
             let wire = |(&(source, previous), &count): (&(NodeId, bool), &f64)| {
-                let op = &nodes[source].op;
-                let sends = op.is_stateful() || matches!(op, Op::Input { .. });
+                let sends = is_sender(&nodes[source].op);
                 Wire {
                     source,
                     delayed: previous || (chip && receives && sends),

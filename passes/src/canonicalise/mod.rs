@@ -55,7 +55,7 @@ pub fn canonicalise(
     network: &Network,
     semantics: &Semantics,
 ) -> Result<(AppGraph, Vec<Diagnostic>)> {
-    let schedule = schedule(network)?;
+    let schedule = schedule(network, semantics.dt_in_file_units())?;
     let mut folding = Folding::new(network, semantics);
     folding.sources();
     for &id in &schedule.order {
