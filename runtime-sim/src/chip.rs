@@ -32,6 +32,27 @@ pub(crate) struct Chips {
     pub(crate) unmatched: BTreeMap<u32, u64>,
     /// Cycles that any packet takes at least.
     pub(crate) lookahead: u64,
+    pub(crate) shuffle: Option<Shuffle>,
+}
+
+/// Additional cycles for each packet, so that packets overtake each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shuffle {
+    pub(crate) seed: u64,
+    /// More than any packet gets.
+    pub(crate) cycles: u64,
+}
+
+impl Shuffle {
+    /// What a packet gets: a hash of it, so that it does not depend on who asks first.
+    fn extra(self, source: usize, sequence: u64, target: u32) -> u64 {
+        let parts = [source as u64, sequence, u64::from(target)];
+        let mix = |h: u64, part: u64| {
+            let h = (h ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            h ^ h >> 29
+        };
+        parts.into_iter().fold(self.seed, mix) % self.cycles.max(1)
+    }
 }
 
 /// The smallest latency of any packet between `pes`.
@@ -69,11 +90,12 @@ impl Chips {
             match chip.router.route(packet.key) {
                 Some(exit) => {
                     for &(pe, cycles) in &exit.pes {
+                        let extra = self.shuffle.map(|s| s.extra(source, sequence, pe));
                         let Some(pe) = pes.get_mut(pe as usize) else {
                             continue;
                         };
                         pe.expect(Arrival {
-                            cycle: at_router + cycles,
+                            cycle: at_router + cycles + extra.unwrap_or(0),
                             source: source as u32,
                             sequence,
                             key: packet.key,

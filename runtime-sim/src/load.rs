@@ -97,6 +97,7 @@ pub(crate) fn check_and_build(images: &ImageSet, target: &Target) -> Checked<Par
                 .collect(),
             unmatched: BTreeMap::new(),
             lookahead,
+            shuffle: None,
         },
         places,
         pes,

@@ -1,6 +1,6 @@
 //! The machine: a loaded program and its runs.
 
-use crate::chip::Chips;
+use crate::chip::{Chips, Shuffle};
 use crate::inputs::SampleRun;
 use crate::load;
 use crate::pe::{Pe, Snapshot};
@@ -105,6 +105,13 @@ impl Machine {
             pe.restore(loaded);
         }
         self.started = false;
+    }
+
+    /// Gives each packet up to `cycles` more on its way, by chance from `seed`, so
+    /// that packets reach the rings in another order. Nothing that a correct
+    /// program computes may depend on that.
+    pub fn shuffle_arrivals(&mut self, seed: u64, cycles: u64) {
+        self.chips.shuffle = Some(Shuffle { seed, cycles });
     }
 
     /// Runs one sample, from the loaded state unless `sample.keep_state`.

@@ -79,7 +79,7 @@ struct Work {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     core: Core,
-    sram: Box<[u8]>,
+    memory: Memory,
     bus: Bus,
 }
 
@@ -130,7 +130,7 @@ impl Pe {
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             core: self.core.without_code(),
-            sram: self.memory.bytes().into(),
+            memory: self.memory.clone(),
             bus: self.bus.clone(),
         }
     }
@@ -143,7 +143,7 @@ impl Pe {
         self.sent.clear();
         self.sequence = 0;
         self.work = Work::default();
-        for (page, old) in snapshot.sram.chunks(PAGE).enumerate() {
+        for (page, old) in snapshot.memory.bytes().chunks(PAGE).enumerate() {
             let at = page * PAGE;
             let now = self.memory.bytes().get(at..at + old.len());
             let Some((from, to)) = now.and_then(|now| difference(now, old)) else {

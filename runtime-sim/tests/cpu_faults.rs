@@ -3,7 +3,7 @@
 #[path = "cpu_support/mod.rs"]
 mod support;
 
-use runtime_sim::cpu::{BusError, Decoded, Exit, FaultKind, NoMmio, decode, is_wide};
+use runtime_sim::cpu::{BusError, Decoded, Exit, FaultKind, Mmio, NoMmio, Size, decode, is_wide};
 use support::{Bench, CODE, END, put};
 
 fn kind(code: &[u16]) -> FaultKind {
@@ -26,6 +26,68 @@ fn a_fault_is_precise_and_repeats() {
         "read refused: nothing at this address at pc 0x00000402, address 0x30000000, \
          opcode 6829 (ldrw r1, [r5, #0]), cycle 1"
     );
+}
+
+/// A register that refuses the first accesses and then answers.
+struct NotYet(u32);
+
+impl Mmio for NotYet {
+    fn read(&mut self, _: u32, _: Size, _: u64) -> Result<u32, BusError> {
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Err(BusError::Refused)
+            }
+            None => Ok(7),
+        }
+    }
+    fn write(&mut self, _: u32, _: Size, _: u32, _: u64) -> Result<(), BusError> {
+        Err(BusError::Refused)
+    }
+}
+
+#[test]
+fn a_refused_access_costs_nothing_when_it_is_repeated() {
+    // ldr r1, [r5]; ldr r2, [r1]; adds r2, #1: the second load waits for the first.
+    let end = |refusals| {
+        let mut bench = Bench::new(&[0x6829, 0x680a, 0x3201, END]);
+        bench.core.regs[5] = 0x8000;
+        put(&mut bench.memory, 0x8000, &[0xe200_0000]);
+        let mut device = NotYet(refusals);
+        loop {
+            match bench.core.run(&mut bench.memory, &mut device, 1000) {
+                Exit::Fault(_) => {}
+                exit => {
+                    assert!(matches!(exit, Exit::Bkpt(_)), "{exit:?}");
+                    return (
+                        bench.core.cycle,
+                        bench.core.instructions,
+                        bench.core.regs[2],
+                    );
+                }
+            }
+        }
+    };
+    assert_eq!(end(0).2, 8);
+    assert_eq!(end(3), end(0));
+}
+
+#[test]
+fn a_restored_core_runs_the_code_that_is_in_memory() {
+    // movs r0, #1; strh r6, [r5]; movs r0, #2 (overwritten by r6: movs r0, #3); b to the end
+    let code = [0x2001, 0x802e, 0x2002, END];
+    let mut bench = Bench::new(&code);
+    let saved = bench.core.without_code();
+    let target = CODE + 4;
+    for round in 0..3 {
+        bench.core.restore(&saved);
+        bench.core.regs[5] = target;
+        bench.core.regs[6] = if round == 1 { 0x2003 } else { 0x2002 };
+        bench.memory.write(target, &[0x02, 0x20]).expect("inside");
+        bench.finish();
+        let expected = if round == 1 { 3 } else { 2 };
+        assert_eq!(bench.core.regs[0], expected);
+    }
 }
 
 #[test]

@@ -19,13 +19,7 @@ fn source(events: u32) -> ImageSet {
         events,
         ..Guest::default()
     };
-    let b = Guest {
-        pe: (2, 1, 0),
-        key: 0x2000,
-        ring_entries: 64,
-        drain: true,
-        ..Guest::default()
-    };
+    let b = Guest::sink(64);
     images(&[a, b], &[(0x1000, &[1])])
 }
 
@@ -150,7 +144,7 @@ fn unsound_images_are_refused() {
         "32 atoms",
     );
     refused(
-        &edit(&|i| i.program.populations[0].order = AtomOrder::Blocked { channels: 2 }),
+        &edit(&|i| i.program.populations[0].order = AtomOrder::Blocked { channels: 3 }),
         "order",
     );
     refused(

@@ -65,10 +65,7 @@ fn a_program_starts_sleeps_and_ticks() {
 
 #[test]
 fn a_spike_is_in_the_ring_in_the_tick_after_it_was_sent() {
-    let a = Guest {
-        send: 3,
-        ..Guest::default()
-    };
+    let a = Guest::sender(3);
     let b = Guest {
         pe: (7, 6, 3),
         key: 0x2000,
@@ -147,17 +144,8 @@ fn packets_of_several_senders_arrive_by_time_then_place() {
 
 #[test]
 fn a_full_ring_drops_and_says_so() {
-    let a = Guest {
-        send: 10,
-        ..Guest::default()
-    };
-    let b = Guest {
-        pe: (2, 1, 0),
-        key: 0x2000,
-        ring_entries: 4,
-        drain: true,
-        ..Guest::default()
-    };
+    let a = Guest::sender(10);
+    let b = Guest::sink(4);
     let images = images(&[a, b], &[(0x1000, &[1])]);
     let target = Target::spinnaker2();
     let mut machine = Machine::load(&images, &target).expect("sound");
@@ -173,10 +161,7 @@ fn a_full_ring_drops_and_says_so() {
 
 #[test]
 fn packets_to_a_pe_without_a_ring_are_counted() {
-    let a = Guest {
-        send: 2,
-        ..Guest::default()
-    };
+    let a = Guest::sender(2);
     let b = Guest {
         pe: (2, 1, 0),
         key: 0x2000,
@@ -208,10 +193,7 @@ fn a_key_without_an_entry_is_counted_by_key() {
 
 #[test]
 fn an_entry_without_targets_ends_the_packet() {
-    let a = Guest {
-        send: 2,
-        ..Guest::default()
-    };
+    let a = Guest::sender(2);
     let mut machine = load(&[a], &[(0x1000, &[])]);
     let result = run(&mut machine, &ticks(3));
     assert!(result.unmatched.is_empty());
@@ -294,19 +276,7 @@ fn a_program_that_never_sleeps_runs_out_of_fuel() {
 
 #[test]
 fn every_sample_starts_from_the_loaded_state() {
-    let guests = [
-        Guest {
-            send: 3,
-            ..Guest::default()
-        },
-        Guest {
-            pe: (2, 1, 0),
-            key: 0x2000,
-            ring_entries: 8,
-            drain: true,
-            ..Guest::default()
-        },
-    ];
+    let guests = [Guest::sender(3), Guest::sink(8)];
     let routes: &[(u32, &[usize])] = &[(0x1000, &[1])];
     let mut machine = load(&guests, routes);
     let fresh = load(&guests, routes);
@@ -321,19 +291,7 @@ fn every_sample_starts_from_the_loaded_state() {
 
 #[test]
 fn state_goes_on_if_asked() {
-    let guests = [
-        Guest {
-            send: 3,
-            ..Guest::default()
-        },
-        Guest {
-            pe: (2, 1, 0),
-            key: 0x2000,
-            ring_entries: 8,
-            drain: true,
-            ..Guest::default()
-        },
-    ];
+    let guests = [Guest::sender(3), Guest::sink(8)];
     let routes: &[(u32, &[usize])] = &[(0x1000, &[1])];
     let mut whole = load(&guests, routes);
     run(&mut whole, &ticks(9));

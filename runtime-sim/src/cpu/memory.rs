@@ -5,6 +5,7 @@
 //! through [`Memory::write`] or [`Memory::bytes_mut`], which note that code may have
 //! changed. There is no other way to get at the bytes, so it cannot be forgotten.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::fault::BusError;
@@ -78,13 +79,21 @@ impl Mmio for NoMmio {
 }
 
 /// The local SRAM of one processing element, at address 0.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Memory {
     bytes: Box<[u8]>,
     /// Addresses from which the core has decoded instructions; an over-estimate.
     code: Range<u32>,
     /// Addresses inside `code` that were written from outside since the core last looked.
     dirty: Range<u32>,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("size", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Memory {

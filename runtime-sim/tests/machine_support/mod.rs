@@ -1,13 +1,14 @@
 //! The guest program of the machine tests, and images around it.
 //!
-//! `RELAY` was assembled with GNU as 2.40 (-mcpu=cortex-m4) and linked at 0x100.
-//! What it does in a tick is decided by words in its configuration block, so
-//! that one program serves every test.
+//! What `relay.s` does in a tick is decided by words in its configuration block,
+//! so that one program serves every test.
 #![allow(
     dead_code,
     unreachable_pub,
     reason = "not every test file uses every part"
 )]
+
+mod relay;
 
 use ir::Target;
 use ir::app::{AtomOrder, Sends};
@@ -19,15 +20,19 @@ use ir::image::{
 use ir::key::KeyMask;
 use ir::routing::{RoutingEntry, Targets};
 use ir::tensor::Shape;
+use relay::{RELAY, SEND_KEY, START_ISR, TICK_ISR, WILD};
 use runtime_sim::Event;
 
 pub const TEXT: u32 = 0x100;
 pub const CONFIG: u32 = 0x800;
 pub const CONTROL: u32 = 0x900;
-/// Where the program writes its tick count plus one at the end of each tick.
+/// Membranes: position p holds 100 + p, but the program writes to position 0 its
+/// tick count plus one at the end of each tick.
 pub const V: u32 = 0x960;
+/// Currents: position p holds 200 + p.
+pub const I: u32 = 0xa00;
 pub const RING: u32 = 0x1000;
-/// Pairs of (tick, key) for every packet that the program took from its ring.
+/// Pairs of (tick, word) for every word that the program took from its ring.
 pub const LOG: u32 = 0x2000;
 pub const EVENTS: u32 = 0x8000;
 pub const RECORD: u32 = 0x9000;
@@ -59,6 +64,12 @@ pub struct Guest {
     pub record_frames: u32,
     /// Counts of the timer between interrupts.
     pub period: u32,
+    /// What the packets of its events carry.
+    pub sends: Sends,
+    /// The ring's entries have a payload word.
+    pub ring_payloads: bool,
+    /// Order of the population's atoms, of shape `[4 2 4]`.
+    pub order: AtomOrder,
 }
 
 impl Default for Guest {
@@ -77,6 +88,9 @@ impl Default for Guest {
             record: 0,
             record_frames: 2,
             period: 100,
+            sends: Sends::Spikes,
+            ring_payloads: false,
+            order: AtomOrder::RowMajor,
         }
     }
 }
@@ -93,18 +107,40 @@ pub fn place(pe: (u8, u8, u8)) -> GlobalPe {
 }
 
 impl Guest {
+    /// Sends packets in each tick.
+    pub fn sender(send: u32) -> Self {
+        Self {
+            send,
+            ..Self::default()
+        }
+    }
+    /// Logs what comes into its ring.
+    pub fn sink(ring_entries: u32) -> Self {
+        Self {
+            pe: (2, 1, 0),
+            key: 0x2000,
+            ring_entries,
+            drain: true,
+            ..Self::default()
+        }
+    }
     pub fn image(&self) -> PeImage {
         let target = Target::spinnaker2();
         let mut vectors = [0; 64];
         vectors[0] = target.memory.sram_bytes;
         vectors[1] = TEXT | 1;
-        vectors[16 + target.timer.irq as usize] = 0x142 | 1;
-        vectors[16 + target.irq.start as usize] = 0x12c | 1;
+        vectors[16 + target.timer.irq as usize] = TICK_ISR | 1;
+        vectors[16 + target.irq.start as usize] = START_ISR | 1;
         let ring = if self.ring_entries > 0 { RING } else { 0 };
+        let (entry, ring_config) = if self.ring_payloads {
+            (8, target.comms.dma_payload_value)
+        } else {
+            (4, target.comms.dma_key_only_value)
+        };
         let config = [
             ring,
-            RING + 4 * self.ring_entries,
-            target.comms.dma_key_only_value,
+            RING + entry * self.ring_entries,
+            ring_config,
             self.send,
             self.key,
             self.delay,
@@ -115,12 +151,15 @@ impl Guest {
             self.record,
             self.period,
             self.delay_tick,
+            u32::from(self.sends.has_payload()),
         ];
-        let mut control = [0; 17];
+        let mut control = [0; 56];
         control[1] = RING;
         control[2] = EVENTS;
         control[3] = RECORD;
         control[16] = LOG;
+        (0..32).for_each(|p| control[24 + p] = 100 + p as u32);
+        let currents: Vec<u32> = (200..232).collect();
         let segment = |name: &str, addr, bytes: Vec<u8>, size| Segment {
             name: name.to_owned(),
             addr,
@@ -143,6 +182,7 @@ impl Guest {
                 segment("text", TEXT, code, 0x200),
                 segment("config", CONFIG, bytes(&config), 0x40),
                 segment("control", CONTROL, bytes(&control), 0x100),
+                segment("i", I, bytes(&currents), 0x80),
                 segment("ring", RING, Vec::new(), 0x1000),
                 segment("log", LOG, Vec::new(), 0x6000),
                 segment("events", EVENTS, Vec::new(), 0x1000),
@@ -150,10 +190,10 @@ impl Guest {
             ],
             symbols: vec![
                 function("reset", TEXT),
-                function("start_isr", 0x12c),
-                function("tick_isr", 0x142),
-                function("send_key", 0x1f2),
-                function("wild", 0x1fe),
+                function("start_isr", START_ISR),
+                function("tick_isr", TICK_ISR),
+                function("send_key", SEND_KEY),
+                function("wild", WILD),
             ],
         }
     }
@@ -164,9 +204,9 @@ impl Guest {
         PopulationInfo {
             name: name.to_owned(),
             n_atoms: 32,
-            shape: Shape::of(&[32]),
-            order: AtomOrder::RowMajor,
-            sends: Sends::Spikes,
+            shape: Shape::of(&[4, 2, 4]),
+            order: self.order,
+            sends: self.sends,
             latency: 0,
             active_from: 0,
             unit: Vec::new(),
@@ -178,7 +218,7 @@ impl Guest {
                 n: 32,
                 key: KeyMask::block(self.key, 5).expect("aligned"),
                 v_addr: Some(V),
-                i_addr: None,
+                i_addr: Some(I),
                 events: (self.events > 0).then_some((EVENTS, self.events)),
                 record: (self.record > 0).then_some((RECORD, 12 * self.record_frames)),
                 control_addr: CONTROL,
@@ -241,131 +281,3 @@ pub fn log(sram: &[u8]) -> Vec<(u32, u32)> {
         .map(|at| (word(at), word(at + 4)))
         .collect()
 }
-
-/// Halfwords from address 0x100.
-#[rustfmt::skip]
-pub const RELAY: &[u16] = &[
-    // reset:
-    0x4840, // ldr r0, [pc, #256]
-    0x4941, // ldr r1, [pc, #260]
-    0x6001, // str r1, [r0, #0]
-    0xf04f, 0x4462, // mov.w r4, #3791650816
-    0xf44f, 0x6500, // mov.w r5, #2048
-    0x6828, // ldr r0, [r5, #0]
-    0xb150, // cbz r0, idle
-    0xf8c4, 0x0104, // str.w r0, [r4, #260]
-    0x6869, // ldr r1, [r5, #4]
-    0xf8c4, 0x1108, // str.w r1, [r4, #264]
-    0x68a9, // ldr r1, [r5, #8]
-    0xf8c4, 0x1100, // str.w r1, [r4, #256]
-    0x2101, // movs r1, #1
-    0xf8c4, 0x113c, // str.w r1, [r4, #316]
-    // idle:
-    0xbf30, // wfi
-    0xe7fd, // b.n idle
-    // start_isr:
-    0xf04f, 0x4061, // mov.w r0, #3774873600
-    0xf44f, 0x6500, // mov.w r5, #2048
-    0x2100, // movs r1, #0
-    0x6081, // str r1, [r0, #8]
-    0x6ae9, // ldr r1, [r5, #44]
-    0x6001, // str r1, [r0, #0]
-    0x21e2, // movs r1, #226
-    0x6081, // str r1, [r0, #8]
-    0x4770, // bx lr
-    // tick_isr:
-    0xe92d, 0x41f0, // stmdb sp!, {r4, r5, r6, r7, r8, lr}
-    0xf04f, 0x4061, // mov.w r0, #3774873600
-    0x2101, // movs r1, #1
-    0x60c1, // str r1, [r0, #12]
-    0xf04f, 0x4462, // mov.w r4, #3791650816
-    0xf44f, 0x6500, // mov.w r5, #2048
-    0xf44f, 0x6610, // mov.w r6, #2304
-    0x6837, // ldr r7, [r6, #0]
-    0x6a68, // ldr r0, [r5, #36]
-    0xb1a0, // cbz r0, drained
-    0xf8d4, 0x1110, // ldr.w r1, [r4, #272]
-    0x6870, // ldr r0, [r6, #4]
-    0x6c32, // ldr r2, [r6, #64]
-    // drain:
-    0x4288, // cmp r0, r1
-    0xd00a, // beq.n drain_end
-    0xf850, 0x3b04, // ldr.w r3, [r0], #4
-    0xf842, 0x7b04, // str.w r7, [r2], #4
-    0xf842, 0x3b04, // str.w r3, [r2], #4
-    0x686b, // ldr r3, [r5, #4]
-    0x4298, // cmp r0, r3
-    0xbf08, // it eq
-    0x6828, // ldreq r0, [r5, #0]
-    0xe7f2, // b.n drain
-    // drain_end:
-    0x6070, // str r0, [r6, #4]
-    0x6432, // str r2, [r6, #64]
-    0xf8c4, 0x010c, // str.w r0, [r4, #268]
-    // drained:
-    0x69a8, // ldr r0, [r5, #24]
-    0x42b8, // cmp r0, r7
-    0xd101, // bne.n no_fault
-    0xf000, 0xf835, // bl wild
-    // no_fault:
-    0x69e8, // ldr r0, [r5, #28]
-    0x42b8, // cmp r0, r7
-    // hang:
-    0xd0fe, // beq.n hang
-    0x6b28, // ldr r0, [r5, #48]
-    0x42b8, // cmp r0, r7
-    0xd102, // bne.n no_delay
-    0x6968, // ldr r0, [r5, #20]
-    // delay:
-    0x3801, // subs r0, #1
-    0xd1fd, // bne.n delay
-    // no_delay:
-    0x68e8, // ldr r0, [r5, #12]
-    0x6929, // ldr r1, [r5, #16]
-    // send:
-    0xb120, // cbz r0, sent
-    0xf000, 0xf821, // bl send_key
-    0x3101, // adds r1, #1
-    0x3801, // subs r0, #1
-    0xe7f9, // b.n send
-    // sent:
-    0x6a28, // ldr r0, [r5, #32]
-    0xb150, // cbz r0, no_events
-    0x68b2, // ldr r2, [r6, #8]
-    0xf852, 0x0b04, // ldr.w r0, [r2], #4
-    // events:
-    0xb128, // cbz r0, events_end
-    0xf852, 0x1b04, // ldr.w r1, [r2], #4
-    0xf000, 0xf814, // bl send_key
-    0x3801, // subs r0, #1
-    0xe7f8, // b.n events
-    // events_end:
-    0x60b2, // str r2, [r6, #8]
-    // no_events:
-    0x6aa8, // ldr r0, [r5, #40]
-    0xb148, // cbz r0, no_record
-    0x68f2, // ldr r2, [r6, #12]
-    0xf8d4, 0x10f8, // ldr.w r1, [r4, #248]
-    0xf842, 0x1b04, // str.w r1, [r2], #4
-    0xf842, 0x7b04, // str.w r7, [r2], #4
-    0xf842, 0x0b04, // str.w r0, [r2], #4
-    0x60f2, // str r2, [r6, #12]
-    // no_record:
-    0x3701, // adds r7, #1
-    0x6037, // str r7, [r6, #0]
-    0x6637, // str r7, [r6, #96]
-    0xe8bd, 0x81f0, // ldmia.w sp!, {r4, r5, r6, r7, r8, pc}
-    // send_key:
-    0x6fe3, // ldr r3, [r4, #124]
-    0xf013, 0x4f00, // tst.w r3, #2147483648
-    0xd0fb, // beq.n send_key
-    0x6161, // str r1, [r4, #20]
-    0x4770, // bx lr
-    // wild:
-    0x4803, // ldr r0, [pc, #12]
-    0x6800, // ldr r0, [r0, #0]
-    0x4770, // bx lr
-    0xe100, 0xe000, // .word 0xe000e100
-    0x0001, 0x0080, // .word 0x00800001
-    0x0004, 0x4000, // .word 0x40000004
-];
