@@ -3,7 +3,7 @@
 //! ```text
 //! reset   enable the FPU, set up the receive ring and interrupts, sleep
 //! start   (global start interrupt) load and start the timer
-//! tick    (timer interrupt) receive, update, send, record
+//! tick    (timer interrupt) receive, add values, update, send, record
 //! ```
 //!
 //! The tick runs as the interrupt handler itself, so going to sleep and waking
@@ -14,5 +14,5 @@ pub mod startup;
 pub mod tick;
 pub mod vectors;
 
-pub use startup::{Reset, Start};
-pub use tick::{Record, Tick};
+pub use startup::{Reset, Ring, Start};
+pub use tick::{LateOffset, Record, Step, Tick};

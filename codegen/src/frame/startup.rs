@@ -10,12 +10,21 @@ const CPACR_FPU: u32 = 0xF << 20;
 /// First interrupt set-enable register (ARMv7-M B3.4.4).
 const NVIC_ISER: u32 = 0xE000_E100;
 
+/// A receive ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    pub start: u32,
+    /// One past the last address.
+    pub end: u32,
+    /// Whether entries are a payload word and a key word.
+    pub payload: bool,
+}
+
 /// `reset()`: never returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// First and one-past-last address of the receive ring; `None` if the PE
-    /// receives nothing.
-    pub ring: Option<(u32, u32)>,
+    /// The receive ring; `None` if the PE receives nothing.
+    pub ring: Option<Ring>,
 }
 
 impl Reset {
@@ -27,14 +36,18 @@ impl Reset {
             kb.store_at(fpu, CPACR);
             kb.call("s2_dsb", &[]);
             kb.call("s2_isb", &[]);
-            if let Some((start, end)) = self.ring {
+            if let Some(ring) = self.ring {
                 let c = &target.comms;
+                let config = match ring.payload {
+                    true => c.dma_payload_value,
+                    false => c.dma_key_only_value,
+                };
                 for (register, value) in [
-                    (c.dma_start, start),
-                    (c.dma_end, end),
-                    (c.dma_read, start),
-                    (c.dma_write, start),
-                    (c.dma_config, c.dma_key_only_value),
+                    (c.dma_start, ring.start),
+                    (c.dma_end, ring.end),
+                    (c.dma_read, ring.start),
+                    (c.dma_write, ring.start),
+                    (c.dma_config, config),
                     (c.dma_control, c.dma_enable_value),
                 ] {
                     let value = kb.int(value);

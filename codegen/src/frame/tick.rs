@@ -1,19 +1,36 @@
 //! The tick: the handler of the timer interrupt.
 
-use crate::kernels::receive::slot_address;
-use crate::kernels::{Addressing, Kernel, KernelBuilder, Receive, Source, Update, build};
+use crate::kernels::{
+    Addressing, Kernel, KernelBuilder, Receive, Slots, Source, Update, Values, build,
+};
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::condcodes::IntCC;
 use ir::Target;
 use ir::memory::{control, record};
 
-/// Accumulators as the tick sees them.
+/// What is called in the ticks in which the population computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// First tick in which the population updates.
+    pub active_from: u32,
+    /// It computes in ticks `phase`, `phase + every` and so on.
+    pub phase: u32,
+    pub every: u32,
+    /// Offsets that change, by the tick in which they do.
+    pub late: Vec<LateOffset>,
+    /// Whether received values are added first.
+    pub values: bool,
+    /// Accumulators, if the update takes them.
+    pub sums: Option<Slots>,
+}
+
+/// A float32 array that is copied over another one before the update of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slots {
-    pub address: u32,
-    /// A power of two.
-    pub count: u32,
-    pub bytes: u32,
+pub struct LateOffset {
+    pub tick: u32,
+    pub from: u32,
+    pub to: u32,
+    pub atoms: u32,
 }
 
 /// On-chip spike recording.
@@ -30,10 +47,8 @@ pub struct Tick {
     pub control: u32,
     pub receives: bool,
     /// The neuron update, if the vertex has neurons.
-    pub update: Option<Slots>,
+    pub step: Option<Step>,
     pub source: bool,
-    /// First tick in which the population updates.
-    pub active_from: u32,
     pub record: Option<Record>,
 }
 
@@ -57,19 +72,8 @@ impl Tick {
         if self.receives {
             kb.call(Receive::SYMBOL, &[tick]);
         }
-        if let Some(slots) = self.update {
-            if self.active_from == 0 {
-                self.call_update(kb, slots, tick);
-            } else {
-                let from = kb.int(self.active_from);
-                let active = kb.compare(IntCC::UnsignedGreaterThanOrEqual, tick, from);
-                let (update, rest) = (kb.block(), kb.block());
-                kb.branch(active, (update, &[]), (rest, &[]));
-                kb.enter(update);
-                self.call_update(kb, slots, tick);
-                kb.jump(rest, &[]);
-                kb.enter(rest);
-            }
+        if let Some(step) = &self.step {
+            step.emit(kb, tick);
         }
         if self.source {
             kb.call(Source::SYMBOL, &[]);
@@ -81,11 +85,6 @@ impl Tick {
         let next = kb.add_const(tick, 1);
         kb.store_at(next, self.control + control::TICK);
         self.count_missed(kb, target);
-    }
-
-    fn call_update(&self, kb: &mut KernelBuilder<'_>, slots: Slots, tick: Value) {
-        let slot = slot_address(kb, tick, slots.address, slots.count, slots.bytes);
-        kb.call(Update::SYMBOL, &[slot]);
     }
 
     /// If the timer fired again, this tick ended after the next one was due.
@@ -130,6 +129,58 @@ impl Tick {
         let frame = kb.load_at(self.control + control::RECORD_WRITE);
         let next = kb.add_const(frame, record::frame_bytes(record.atoms));
         kb.store_at(next, self.control + control::RECORD_WRITE);
+    }
+}
+
+impl Step {
+    fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
+        let rest = kb.block();
+        let mut only_if = |kb: &mut KernelBuilder<'_>, condition: Value| {
+            let next = kb.block();
+            kb.branch(condition, (next, &[]), (rest, &[]));
+            kb.enter(next);
+        };
+        if self.active_from > 0 {
+            let from = kb.int(self.active_from);
+            let active = kb.compare(IntCC::UnsignedGreaterThanOrEqual, tick, from);
+            only_if(kb, active);
+        }
+        if self.every > 1 {
+            let shift = (self.every - self.phase % self.every) % self.every;
+            let shifted = kb.add_const(tick, shift);
+            let (_, into) = kb.divide(shifted, self.every);
+            let zero = kb.int(0);
+            let due = kb.compare(IntCC::Equal, into, zero);
+            only_if(kb, due);
+        }
+        for late in &self.late {
+            late.emit(kb, tick);
+        }
+        if self.values {
+            kb.call(Values::SYMBOL, &[tick]);
+        }
+        let slot = self.sums.map(|slots| slots.row(kb, tick, 0));
+        kb.call(Update::SYMBOL, slot.as_slice());
+        kb.jump(rest, &[]);
+        kb.enter(rest);
+    }
+}
+
+impl LateOffset {
+    fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
+        let when = kb.int(self.tick);
+        let now = kb.compare(IntCC::Equal, tick, when);
+        let (copy, rest) = (kb.cold_block(), kb.block());
+        kb.branch(now, (copy, &[]), (rest, &[]));
+        kb.enter(copy);
+        let (from, to) = (kb.int(self.from), kb.int(self.to));
+        kb.repeat(self.atoms, &[from, to], |kb, at| {
+            let word = kb.load_word(at[0], 0);
+            kb.store(word, at[1], 0);
+            vec![kb.add_const(at[0], 4), kb.add_const(at[1], 4)]
+        });
+        kb.jump(rest, &[]);
+        kb.enter(rest);
     }
 }
 

@@ -1,16 +1,28 @@
 //! Kernels: one a file, each a description that builds CLIF.
 
 pub mod builder;
+pub mod conv;
 pub mod dense;
+pub mod lanes;
 pub mod receive;
 mod record;
+pub mod rows;
 pub mod send;
+pub mod slots;
 pub mod source;
+pub mod sparse;
 pub mod update;
+pub mod values;
 
 pub use builder::{Addressing, Kernel, KernelBuilder, build};
+pub use conv::ConvRow;
 pub use dense::DenseRow;
-pub use receive::{KeyRange, Receive, RowBlock};
+pub use lanes::Pair;
+pub use receive::{Carries, DelayedRows, KeyRange, Receive};
+pub use rows::{RowBlock, RowKernel, RowLayout, SourcePixels};
 pub use send::Send;
+pub use slots::Slots;
 pub use source::Source;
-pub use update::{Operand, ResetOp, Update};
+pub use sparse::SparseRow;
+pub use update::{FireOps, MembraneOp, Operand, Output, ResetOp, SynapseOps, Update};
+pub use values::{ValueRows, Values};

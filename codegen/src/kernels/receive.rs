@@ -1,21 +1,36 @@
 //! Receive: drains the ring up to the latched write pointer, decodes each key
 //! by constants, and adds the rows that it names.
+//!
+//! A packet with a count adds its rows so many times; a value is put into its
+//! place in the row of the tick it was sent in, where `values` finds it.
 
 use super::builder::{Addressing, Kernel, KernelBuilder, build};
-use super::dense::DenseRow;
+use super::rows::{RowBlock, RowKernel};
+use super::slots::Slots;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, Value};
-use ir::memory::control;
+use ir::memory::{GROUP, control, padded};
 use std::collections::BTreeMap;
 
 /// Rows that one key range walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowBlock {
-    /// Address of the first source atom's row.
-    pub rows: u32,
-    pub kernel: DenseRow,
+pub struct DelayedRows {
+    pub block: RowBlock,
     /// Ticks from sending to acting, at least 1.
     pub delay: u32,
+}
+
+/// What is done with a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carries {
+    Spikes(Vec<DelayedRows>),
+    /// The payload is a number from 1 to `max`.
+    Counts {
+        max: u32,
+        blocks: Vec<DelayedRows>,
+    },
+    /// The payload is a float32; rows by the tick of sending.
+    Values(Slots),
 }
 
 /// The keys of one source vertex.
@@ -23,7 +38,7 @@ pub struct RowBlock {
 pub struct KeyRange {
     pub key: u32,
     pub atoms: u32,
-    pub blocks: Vec<RowBlock>,
+    pub carries: Carries,
 }
 
 /// `receive(tick)`.
@@ -32,31 +47,41 @@ pub struct Receive {
     pub control: u32,
     /// First and one-past-last address of the ring.
     pub ring: (u32, u32),
+    /// Whether entries are a payload word and a key word.
+    pub payload: bool,
     /// Registers that hold the hardware's write pointer and our read pointer.
     pub write_pointer: u32,
     pub read_pointer: u32,
-    pub accumulators: u32,
-    /// A power of two.
-    pub slots: u32,
-    /// Bytes of one slot.
-    pub slot_bytes: u32,
+    /// Needed by ranges with rows.
+    pub accumulators: Option<Slots>,
     /// Ascending by key, not overlapping.
     pub ranges: Vec<KeyRange>,
+}
+
+impl KeyRange {
+    fn blocks(&self) -> &[DelayedRows] {
+        match &self.carries {
+            Carries::Spikes(blocks) | Carries::Counts { blocks, .. } => blocks,
+            Carries::Values(_) => &[],
+        }
+    }
+}
+
+/// Addresses that hold for the whole drain.
+struct Places {
+    /// Accumulators for each delay in use.
+    sinks: BTreeMap<u32, Value>,
+    /// Row of values for each range that carries them, by first key.
+    values: BTreeMap<u32, Value>,
 }
 
 impl Receive {
     pub const SYMBOL: &'static str = "receive";
 
     /// Row kernels that the guest form calls.
-    pub fn row_kernels(&self) -> Vec<DenseRow> {
-        let mut all: Vec<DenseRow> = self
-            .ranges
-            .iter()
-            .flat_map(|r| r.blocks.iter().map(|b| b.kernel))
-            .collect();
-        all.sort();
-        all.dedup();
-        all
+    pub fn row_kernels(&self) -> Vec<RowKernel> {
+        let blocks = self.ranges.iter().flat_map(KeyRange::blocks);
+        blocks.map(|b| b.block.kernel()).collect()
     }
 
     pub fn kernel(&self, addressing: Addressing) -> Kernel {
@@ -66,7 +91,7 @@ impl Receive {
     }
 
     fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
-        let slots = self.slot_addresses(kb, tick);
+        let places = self.places(kb, tick);
         let end = kb.load_at(self.write_pointer);
         let first = kb.load_at(self.control + control::RING_READ);
         let top = kb.block_like(&[first]);
@@ -76,10 +101,11 @@ impl Receive {
 
         kb.enter(top);
         let at = kb.params(top)[0];
-        let key = kb.load_word(at, 0);
+        let payload = self.payload.then(|| kb.load_word(at, 0));
+        let key = kb.load_word(at, if self.payload { 4 } else { 0 });
         let next = self.after(kb, at);
         let joined = kb.block();
-        self.decode(kb, key, &self.ranges, &slots, joined);
+        self.decode(kb, (key, payload), &self.ranges, &places, joined);
         kb.enter(joined);
         let more = kb.compare(IntCC::NotEqual, next, end);
         kb.branch(more, (top, &[next]), (done, &[]));
@@ -91,34 +117,35 @@ impl Receive {
 
     /// The entry after `at`, around the ring's end.
     fn after(&self, kb: &mut KernelBuilder<'_>, at: Value) -> Value {
-        let next = kb.add_const(at, 4);
+        let next = kb.add_const(at, if self.payload { 8 } else { 4 });
         let limit = kb.int(self.ring.1);
         let wraps = kb.compare(IntCC::Equal, next, limit);
         let start = kb.int(self.ring.0);
         kb.select(wraps, start, next)
     }
 
-    /// Address of the accumulator slot for each delay in use. A spike drained
-    /// in tick `t` was sent in `t - 1`, so it acts in tick `t - 1 + delay`.
-    fn slot_addresses(&self, kb: &mut KernelBuilder<'_>, tick: Value) -> BTreeMap<u32, Value> {
-        let delays: std::collections::BTreeSet<u32> = self
-            .ranges
-            .iter()
-            .flat_map(|r| r.blocks.iter().map(|b| b.delay))
-            .collect();
-        delays
-            .into_iter()
-            .map(|delay| {
-                if self.slots == 1 {
-                    return (delay, kb.int(self.accumulators));
-                }
-                let due = kb.add_const(tick, delay - 1);
-                (
-                    delay,
-                    slot_address(kb, due, self.accumulators, self.slots, self.slot_bytes),
-                )
-            })
-            .collect()
+    /// A packet drained in tick `t` was sent in `t - 1`, so it acts in tick
+    /// `t - 1 + delay`. The rows of values of tick `t - 1` are cleared.
+    fn places(&self, kb: &mut KernelBuilder<'_>, tick: Value) -> Places {
+        let mut places = Places {
+            sinks: BTreeMap::new(),
+            values: BTreeMap::new(),
+        };
+        if let Some(slots) = self.accumulators {
+            let blocks = self.ranges.iter().flat_map(KeyRange::blocks);
+            let delays: std::collections::BTreeSet<u32> = blocks.map(|b| b.delay).collect();
+            for delay in delays {
+                places.sinks.insert(delay, slots.row(kb, tick, delay - 1));
+            }
+        }
+        for range in &self.ranges {
+            if let Carries::Values(slots) = range.carries {
+                let row = slots.row(kb, tick, u32::MAX);
+                clear(kb, row, range.atoms);
+                places.values.insert(range.key, row);
+            }
+        }
+        places
     }
 
     /// Binary decisions on the ranges' first keys. A key that no range holds
@@ -126,11 +153,12 @@ impl Receive {
     fn decode(
         &self,
         kb: &mut KernelBuilder<'_>,
-        key: Value,
+        packet: (Value, Option<Value>),
         ranges: &[KeyRange],
-        slots: &BTreeMap<u32, Value>,
+        places: &Places,
         joined: Block,
     ) {
+        let (key, payload) = packet;
         match ranges {
             [] => kb.trap(),
             [range] => {
@@ -138,19 +166,8 @@ impl Receive {
                 let index = kb.sub(key, base);
                 let atoms = kb.int(range.atoms);
                 let ours = kb.compare(IntCC::UnsignedLessThan, index, atoms);
-                let walk = kb.block();
-                let stray = kb.cold_block();
-                kb.branch(ours, (walk, &[]), (stray, &[]));
-                kb.enter(stray);
-                kb.trap();
-                kb.enter(walk);
-                for block in &range.blocks {
-                    let stride = kb.int(block.kernel.stride());
-                    let offset = kb.mul(index, stride);
-                    let row = kb.add_const(offset, block.rows);
-                    add_row(kb, block.kernel, row, slots[&block.delay]);
-                }
-                kb.jump(joined, &[]);
+                expect(kb, ours);
+                take(kb, range, (index, payload), places, joined);
             }
             _ => {
                 let (low, high) = ranges.split_at(ranges.len() / 2);
@@ -159,35 +176,76 @@ impl Receive {
                 let (yes, no) = (kb.block(), kb.block());
                 kb.branch(below, (yes, &[]), (no, &[]));
                 kb.enter(yes);
-                self.decode(kb, key, low, slots, joined);
+                self.decode(kb, packet, low, places, joined);
                 kb.enter(no);
-                self.decode(kb, key, high, slots, joined);
+                self.decode(kb, packet, high, places, joined);
             }
         }
     }
 }
 
-/// Calls the row kernel; the host form has no calls and inlines it.
-fn add_row(kb: &mut KernelBuilder<'_>, kernel: DenseRow, row: Value, acc: Value) {
-    match kb.addressing() {
-        Addressing::Guest => kb.call(&kernel.symbol(), &[row, acc]),
-        Addressing::Host => kernel.emit(kb, row, acc),
+/// Stops the program unless the condition holds.
+fn expect(kb: &mut KernelBuilder<'_>, condition: Value) {
+    let (good, bad) = (kb.block(), kb.cold_block());
+    kb.branch(condition, (good, &[]), (bad, &[]));
+    kb.enter(bad);
+    kb.trap();
+    kb.enter(good);
+}
+
+/// Does what a packet of the range says, then jumps to `joined`.
+fn take(
+    kb: &mut KernelBuilder<'_>,
+    range: &KeyRange,
+    (index, payload): (Value, Option<Value>),
+    places: &Places,
+    joined: Block,
+) {
+    let add = |kb: &mut KernelBuilder<'_>, blocks: &[DelayedRows]| {
+        for rows in blocks {
+            rows.block.add(kb, index, places.sinks[&rows.delay], None);
+        }
+    };
+    match (&range.carries, payload) {
+        (Carries::Spikes(blocks), _) => {
+            add(kb, blocks);
+            kb.jump(joined, &[]);
+        }
+        (Carries::Counts { max, blocks }, Some(count)) => {
+            let one = kb.int(1);
+            let more = kb.sub(count, one);
+            let max = kb.int(*max);
+            let allowed = kb.compare(IntCC::UnsignedLessThan, more, max);
+            expect(kb, allowed);
+            let top = kb.block_like(&[count]);
+            kb.jump(top, &[count]);
+            kb.enter(top);
+            let left = kb.params(top)[0];
+            add(kb, blocks);
+            let left = kb.sub(left, one);
+            let zero = kb.int(0);
+            let again = kb.compare(IntCC::NotEqual, left, zero);
+            kb.branch(again, (top, &[left]), (joined, &[]));
+        }
+        (Carries::Values(_), Some(value)) => {
+            let offset = kb.shl_const(index, 2);
+            let place = kb.add(places.values[&range.key], offset);
+            kb.store(value, place, 0);
+            kb.jump(joined, &[]);
+        }
+        // A ring without payloads can't carry them: the program was put
+        // together wrongly.
+        (Carries::Counts { .. } | Carries::Values(_), None) => kb.trap(),
     }
 }
 
-/// Address of the accumulator slot that is due in `tick`.
-pub(crate) fn slot_address(
-    kb: &mut KernelBuilder<'_>,
-    tick: Value,
-    accumulators: u32,
-    slots: u32,
-    slot_bytes: u32,
-) -> Value {
-    if slots == 1 {
-        return kb.int(accumulators);
-    }
-    let slot = kb.and_const(tick, slots - 1);
-    let bytes = kb.int(slot_bytes);
-    let offset = kb.mul(slot, bytes);
-    kb.add_const(offset, accumulators)
+/// Zeros a row of values, which is padded to whole groups.
+fn clear(kb: &mut KernelBuilder<'_>, row: Value, atoms: u32) {
+    kb.repeat(padded(atoms) / GROUP, &[row], |kb, at| {
+        let zero = kb.int(0);
+        for k in 0..GROUP as i32 {
+            kb.store(zero, at[0], 4 * k);
+        }
+        vec![kb.add_const(at[0], 4 * GROUP)]
+    });
 }

@@ -1,0 +1,212 @@
+//! Neuron update: one step of every atom of a slice, float32 state, in the
+//! order that `ir::neuron::DiscreteNeuron` gives.
+//!
+//! ```text
+//! x  = float(sum) + current            (what there is of it; read and cleared)
+//! i  = decay * i + x + offset          (or the decay last); x = i
+//! v  = decay * v + x, + offset         (each operation rounded)
+//! v  = what pending, hold and floor make of it
+//! v > threshold:  reset, send key;     or: send unit * v
+//! ```
+//!
+//! Eight neurons an iteration; the spike path is out of line, since most neurons
+//! do not spike.
+
+mod fire;
+mod step;
+mod streams;
+
+use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::send::Send;
+use cranelift_codegen::ir::Value;
+use ir::DType;
+use ir::memory::GROUP;
+use ir::semantics::{Compare, SpikeOn};
+use streams::{Source, Streams};
+
+/// A parameter: one constant, or a float32 array in local memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operand {
+    Const(f32),
+    Array(u32),
+}
+
+/// What a spike does to the membrane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ResetOp {
+    To(Operand),
+    Subtract(Operand),
+    /// Falls by the value in the next step.
+    Pending(Operand),
+    /// Falls by the threshold, as often as it fits.
+    Multi,
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MembraneOp {
+    Leaky(Operand),
+    Integrate,
+    Fresh,
+}
+
+/// A synaptic current; `i` is the address of its array.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SynapseOps {
+    pub i: u32,
+    pub decay: Operand,
+    /// The decay multiplies after the input is added.
+    pub after: bool,
+    pub offset: Option<Operand>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FireOps {
+    pub threshold: Operand,
+    pub compare: Compare,
+    pub judge: SpikeOn,
+    pub reset: ResetOp,
+    pub hold: bool,
+    pub floor: Option<Operand>,
+    /// Array of one word an atom, not zero if it spiked in the step before;
+    /// needed by `hold` and by a pending reset.
+    pub pending: Option<u32>,
+    /// Packets say how many spikes they are.
+    pub counts: bool,
+}
+
+/// What the slice sends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    Spikes(FireOps),
+    /// The membrane times the unit.
+    Values(Operand),
+}
+
+/// The update of one slice: `update(accumulator slot address)`, or `update()` if
+/// it has no accumulators.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// Atoms of the slice, at least 1.
+    pub atoms: u32,
+    /// Address of the membranes; a membrane that nothing remembers may have none.
+    pub v: Option<u32>,
+    /// Type of the accumulators, I16 or I32.
+    pub sums: Option<DType>,
+    /// Address of the currents that values left.
+    pub currents: Option<u32>,
+    pub synapse: Option<SynapseOps>,
+    pub membrane: MembraneOp,
+    pub offset: Option<Operand>,
+    pub output: Output,
+    /// Key of the first atom.
+    pub key: u32,
+    pub send: Send,
+    /// Address of the control region if spikes are recorded on the chip.
+    pub record_control: Option<u32>,
+}
+
+/// The update with every array as a stream.
+struct Plan<'a> {
+    update: &'a Update,
+    v: Option<usize>,
+    sums: Option<(usize, DType)>,
+    key: usize,
+    currents: Option<usize>,
+    synapse: Option<PlannedSynapse>,
+    decay: Option<Source>,
+    offset: Option<Source>,
+    output: PlannedOutput,
+}
+
+struct PlannedSynapse {
+    i: usize,
+    decay: Source,
+    after: bool,
+    offset: Option<Source>,
+}
+
+struct PlannedFire {
+    ops: FireOps,
+    threshold: Source,
+    /// Of the reset.
+    amount: Option<Source>,
+    floor: Option<Source>,
+    pending: Option<usize>,
+}
+
+enum PlannedOutput {
+    Spikes(PlannedFire),
+    Values(Source),
+}
+
+impl Update {
+    pub const SYMBOL: &'static str = "update";
+
+    pub fn kernel(&self, addressing: Addressing) -> Kernel {
+        let params = usize::from(self.sums.is_some());
+        build(Self::SYMBOL, params, addressing, |kb, args| {
+            self.emit(kb, args.first().copied())
+        })
+    }
+
+    fn emit(&self, kb: &mut KernelBuilder<'_>, sums: Option<Value>) {
+        let mut streams = Streams::default();
+        let plan = self.plan(&mut streams, sums);
+        let start = streams.start(kb);
+        let end = kb.repeat(self.atoms / GROUP, &start, |kb, at| {
+            plan.group(kb, at, GROUP);
+            streams.advance(kb, at, GROUP)
+        });
+        if !self.atoms.is_multiple_of(GROUP) {
+            plan.group(kb, &end, self.atoms % GROUP);
+        }
+    }
+
+    fn plan(&self, streams: &mut Streams, sums: Option<Value>) -> Plan<'_> {
+        let v = self.v.map(|addr| streams.array(addr));
+        let sums = self
+            .sums
+            .zip(sums)
+            .map(|(ty, at)| (streams.moving(at, ty.size() as u32), ty));
+        let key = streams.key(self.key);
+        let currents = self.currents.map(|addr| streams.array(addr));
+        let synapse = self.synapse.map(|s| PlannedSynapse {
+            i: streams.array(s.i),
+            decay: streams.operand(s.decay),
+            after: s.after,
+            offset: s.offset.map(|op| streams.operand(op)),
+        });
+        let decay = match self.membrane {
+            MembraneOp::Leaky(op) => Some(streams.operand(op)),
+            MembraneOp::Integrate | MembraneOp::Fresh => None,
+        };
+        let offset = self.offset.map(|op| streams.operand(op));
+        let output = match self.output {
+            Output::Values(unit) => PlannedOutput::Values(streams.operand(unit)),
+            Output::Spikes(ops) => PlannedOutput::Spikes(PlannedFire {
+                ops,
+                threshold: streams.operand(ops.threshold),
+                amount: match ops.reset {
+                    ResetOp::To(op) | ResetOp::Subtract(op) | ResetOp::Pending(op) => {
+                        Some(streams.operand(op))
+                    }
+                    ResetOp::Multi | ResetOp::Keep => None,
+                },
+                floor: ops.floor.map(|op| streams.operand(op)),
+                pending: ops.pending.map(|addr| streams.array(addr)),
+            }),
+        };
+        Plan {
+            update: self,
+            v,
+            sums,
+            key,
+            currents,
+            synapse,
+            decay,
+            offset,
+            output,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The update of a slice: its parameters as constants or arrays.
+
+use super::Site;
+use crate::contents::atoms;
+use crate::frame::LateOffset;
+use crate::kernels::{FireOps, MembraneOp, Operand, Output, ResetOp, Send, SynapseOps, Update};
+use ir::app::Sends;
+use ir::diag::Diagnostic;
+use ir::memory::RegionKind;
+use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Param, ResetRule};
+
+impl Site<'_> {
+    /// A constant if the parameter has no array, which the layout decided.
+    fn operand(&self, param: &Param, kind: RegionKind) -> Result<Operand, Diagnostic> {
+        if let Some(region) = self.layout.find(kind) {
+            return Ok(Operand::Array(region.addr));
+        }
+        let mut values = atoms(self.population, self.vertex.slice).map(|i| param.at(i) as f32);
+        let first = values.next().unwrap_or_default();
+        let same = values.all(|v| v.to_bits() == first.to_bits());
+        same.then_some(Operand::Const(first))
+            .ok_or_else(|| self.lacks(format!("has a {kind} that varies but no array of it")))
+    }
+
+    fn optional(
+        &self,
+        param: Option<&Param>,
+        kind: RegionKind,
+    ) -> Result<Option<Operand>, Diagnostic> {
+        param.map(|p| self.operand(p, kind)).transpose()
+    }
+
+    /// A constant that changes is an array that the tick overwrites.
+    fn offset(&self, c: &Constant, kind: RegionKind) -> Result<Option<Operand>, Diagnostic> {
+        match c.entries() {
+            [] => Ok(None),
+            [(_, always)] => Ok(Some(self.operand(always, kind)?)),
+            _ => Ok(Some(Operand::Array(self.region(kind)?.addr))),
+        }
+    }
+
+    /// When and from where offsets change; `tick_of` gives the tick of a step.
+    pub(super) fn late_offsets(
+        &self,
+        n: &DiscreteNeuron,
+        tick_of: impl Fn(u32) -> u32,
+    ) -> Result<Vec<LateOffset>, Diagnostic> {
+        let synapse = n.synapse.as_ref().map(|s| &s.offset);
+        let mut all = Vec::new();
+        for (constant, synapse, to) in [
+            (Some(&n.offset), false, RegionKind::Offset),
+            (synapse, true, RegionKind::SynOffset),
+        ] {
+            let entries = constant.map_or(&[][..], Constant::entries);
+            for (entry, (step, _)) in (0u32..).zip(entries).skip(1) {
+                let from = RegionKind::LateOffset { synapse, entry };
+                all.push(LateOffset {
+                    tick: tick_of(*step),
+                    from: self.region(from)?.addr,
+                    to: self.region(to)?.addr,
+                    atoms: self.vertex.slice.n,
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    pub(super) fn update(
+        &self,
+        n: &DiscreteNeuron,
+        control: u32,
+        send: Send,
+        record: bool,
+    ) -> Result<Update, Diagnostic> {
+        let values = self.module.app.has_value_input(self.vertex.population);
+        let currents = values
+            .then(|| self.region(RegionKind::Currents))
+            .transpose()?;
+        let synapse = n.synapse.as_ref().map(|s| -> Result<_, Diagnostic> {
+            Ok(SynapseOps {
+                i: self.region(RegionKind::I)?.addr,
+                decay: self.operand(&s.decay, RegionKind::SynDecay)?,
+                after: s.after,
+                offset: self.offset(&s.offset, RegionKind::SynOffset)?,
+            })
+        });
+        let output = match &n.fire {
+            Some(fire) => Output::Spikes(self.fire(n, fire)?),
+            None => {
+                let unit = n.unit.as_ref().ok_or_else(|| self.lacks("has no unit"))?;
+                Output::Values(self.operand(unit, RegionKind::Unit)?)
+            }
+        };
+        let carries = match &output {
+            Output::Spikes(fire) => fire.counts == self.population.sends.has_payload(),
+            Output::Values(_) => self.population.sends == Sends::Values,
+        };
+        if !carries {
+            return Err(self.lacks("does not send what its packets carry"));
+        }
+        let v = match (self.layout.find(RegionKind::V), &n.membrane) {
+            (Some(region), _) => Some(region.addr),
+            (None, Membrane::Fresh) => None,
+            (None, Membrane::Leaky(_) | Membrane::Integrate) => {
+                return Err(self.lacks("has no region v"));
+            }
+        };
+        Ok(Update {
+            atoms: self.vertex.slice.n,
+            v,
+            sums: self.sums()?,
+            currents: currents.map(|r| r.addr),
+            synapse: synapse.transpose()?,
+            membrane: match &n.membrane {
+                Membrane::Leaky(p) => MembraneOp::Leaky(self.operand(p, RegionKind::Decay)?),
+                Membrane::Integrate => MembraneOp::Integrate,
+                Membrane::Fresh => MembraneOp::Fresh,
+            },
+            offset: self.offset(&n.offset, RegionKind::Offset)?,
+            output,
+            key: self.key()?,
+            send,
+            record_control: record.then_some(control),
+        })
+    }
+
+    fn fire(&self, n: &DiscreteNeuron, fire: &Fire) -> Result<FireOps, Diagnostic> {
+        let amount = |p: &Param| self.operand(p, RegionKind::Reset);
+        let pending = n
+            .remembers_spikes()
+            .then(|| self.region(RegionKind::Pending))
+            .transpose()?;
+        Ok(FireOps {
+            threshold: self.operand(&fire.threshold, RegionKind::Threshold)?,
+            compare: fire.compare,
+            judge: fire.judge,
+            reset: match &fire.reset {
+                ResetRule::To(p) => ResetOp::To(amount(p)?),
+                ResetRule::Subtract(p) => ResetOp::Subtract(amount(p)?),
+                ResetRule::Pending(p) => ResetOp::Pending(amount(p)?),
+                ResetRule::Multi => ResetOp::Multi,
+                ResetRule::Keep => ResetOp::Keep,
+            },
+            hold: fire.hold,
+            floor: self.optional(fire.floor.as_ref(), RegionKind::Floor)?,
+            pending: pending.map(|r| r.addr),
+            counts: matches!(self.population.sends, Sends::Counts { .. }),
+        })
+    }
+}
