@@ -79,8 +79,24 @@ fn tensors(op: &Op) -> Vec<(&'static str, &Tensor)> {
         Op::Affine { weight, bias } => vec![("weight", weight), ("bias", bias)],
         Op::Linear { weight } => vec![("weight", weight)],
         Op::Scale { scale } => vec![("scale", scale)],
-        Op::Lif { .. } | Op::If { .. } => parameters(op),
-        Op::Input { .. } | Op::Output { .. } | Op::Flatten { .. } => Vec::new(),
+        Op::Conv1d { weight, bias, .. } | Op::Conv2d { weight, bias, .. } => {
+            let mut all = vec![("weight", weight)];
+            all.extend(bias.as_ref().map(|b| ("bias", b)));
+            all
+        }
+        Op::Delay { delay } => vec![("delay", delay)],
+        Op::Threshold { threshold } => vec![("threshold", threshold)],
+        Op::Lif { .. }
+        | Op::If { .. }
+        | Op::CubaLif { .. }
+        | Op::Li { .. }
+        | Op::CubaLi { .. }
+        | Op::I { .. } => parameters(op),
+        Op::SumPool2d { .. }
+        | Op::AvgPool2d { .. }
+        | Op::Input { .. }
+        | Op::Output { .. }
+        | Op::Flatten { .. } => Vec::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a run shows: one track per output node and per recorded node, the
 //! same for golden, the fixed reference and the emulator.
 
+use ir::app::Sends;
 use ir::network::{Network, Op};
 use ir::{NodeId, Observable, Series};
+use std::collections::BTreeMap;
 
 /// How the values of a track are compared and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,33 +48,42 @@ pub struct Tracks {
     pub recorded: Vec<Track>,
 }
 
-/// Whether what a node sends are spikes: neurons send them, ports and nodes
-/// that only rename values pass them on.
-pub fn kind(network: &Network, node: NodeId) -> Kind {
+/// Whether what a node sends are spikes or counts. Neurons with a threshold
+/// and Thresholds send them; Inputs send what the data holds; Outputs and nodes
+/// that rename or delay pass on what their only source sends. Sums and weighted
+/// values are graded.
+pub fn kind(network: &Network, node: NodeId, inputs: &BTreeMap<String, Sends>) -> Kind {
     let preds = network.predecessors();
-    let mut seen = vec![node];
-    let mut at = 0;
-    while at < seen.len() {
-        let id = seen[at];
-        at += 1;
-        match &network.nodes[id].op {
-            Op::Lif { .. } | Op::If { .. } => {}
-            Op::Output { .. } | Op::Flatten { .. } => {
-                if preds[id].is_empty() {
-                    return Kind::Graded;
-                }
-                for &p in &preds[id] {
-                    if !seen.contains(&p) {
-                        seen.push(p);
-                    }
-                }
+    let mut at = node;
+    // A walk that is longer than the graph has come to a cycle without a neuron.
+    for _ in 0..network.nodes.len() {
+        match &network.nodes[at].op {
+            Op::Lif { .. } | Op::If { .. } | Op::CubaLif { .. } | Op::Threshold { .. } => {
+                return Kind::Spiking;
             }
-            Op::Input { .. } | Op::Affine { .. } | Op::Linear { .. } | Op::Scale { .. } => {
-                return Kind::Graded;
+            Op::Input { .. } => {
+                return match inputs.get(&network.nodes[at].name) {
+                    None | Some(Sends::Spikes | Sends::Counts { .. }) => Kind::Spiking,
+                    Some(Sends::Values) => Kind::Graded,
+                };
             }
+            Op::Output { .. } | Op::Flatten { .. } | Op::Delay { .. } => match preds[at][..] {
+                [one] => at = one,
+                _ => return Kind::Graded,
+            },
+            Op::Li { .. }
+            | Op::CubaLi { .. }
+            | Op::I { .. }
+            | Op::Affine { .. }
+            | Op::Linear { .. }
+            | Op::Scale { .. }
+            | Op::Conv1d { .. }
+            | Op::Conv2d { .. }
+            | Op::SumPool2d { .. }
+            | Op::AvgPool2d { .. } => return Kind::Graded,
         }
     }
-    Kind::Spiking
+    Kind::Graded
 }
 
 /// The index of the largest value; ties go to the lowest index, NaN never wins.

@@ -2,6 +2,7 @@
 //! every other file.
 
 use crate::options::OptionsRecord;
+use ir::app;
 use ir::image::{ImageSet, PopulationInfo, PortInfo, SliceInfo};
 use ir::{ChipCoord, KeyMask, PeCoord};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 /// What marks a `bundle.json` of ours.
 pub(super) const FORMAT: &str = "s2c bundle";
 /// Version of the bundle layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The head of the file, read first so that another version is named before
 /// its fields are found strange.
@@ -32,6 +33,8 @@ pub(super) struct Bundle {
     /// Hash of the target file's text.
     pub(super) target_sha256: String,
     pub(super) time_step_us: u32,
+    /// Timer ticks of one time step.
+    pub(super) ticks_per_step: u32,
     pub(super) options: serde_json::Value,
     pub(super) populations: Vec<Population>,
     pub(super) inputs: Vec<Port>,
@@ -48,11 +51,46 @@ pub(super) struct Bundle {
 pub(super) struct Population {
     pub(super) name: String,
     pub(super) n_atoms: u32,
+    pub(super) shape: Vec<usize>,
+    /// Channels of a block of [`app::AtomOrder::Blocked`]; null in C order.
+    pub(super) block: Option<usize>,
+    pub(super) sends: Sends,
     pub(super) latency: u32,
     pub(super) active_from: u32,
     /// `v_file = unit * v_chip`: one value, or one per atom, or none.
     pub(super) unit: Vec<f64>,
+    /// The same for the synaptic current.
+    pub(super) i_unit: Vec<f64>,
     pub(super) vertices: Vec<Vertex>,
+}
+
+/// What a packet carries: `"spikes"`, `{"counts":{"max":3}}` or `"values"`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Sends {
+    Spikes,
+    Counts { max: u32 },
+    Values,
+}
+
+impl From<app::Sends> for Sends {
+    fn from(sends: app::Sends) -> Self {
+        match sends {
+            app::Sends::Spikes => Sends::Spikes,
+            app::Sends::Counts { max } => Sends::Counts { max },
+            app::Sends::Values => Sends::Values,
+        }
+    }
+}
+
+impl From<Sends> for app::Sends {
+    fn from(sends: Sends) -> Self {
+        match sends {
+            Sends::Spikes => app::Sends::Spikes,
+            Sends::Counts { max } => app::Sends::Counts { max },
+            Sends::Values => app::Sends::Values,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +104,7 @@ pub(super) struct Vertex {
     pub(super) mask: String,
     pub(super) control_addr: String,
     pub(super) v_addr: Option<String>,
+    pub(super) i_addr: Option<String>,
     pub(super) events: Option<Area>,
     pub(super) record: Option<Area>,
 }
@@ -149,6 +188,7 @@ pub(super) fn describe(
         target: images.target.clone(),
         target_sha256: target_sha256.to_owned(),
         time_step_us: images.time_step_us,
+        ticks_per_step: program.ticks_per_step,
         options: serde_json::to_value(options).ok()?,
         populations: program.populations.iter().map(population).collect(),
         inputs: ports(&program.inputs, &program.populations)?,
@@ -187,9 +227,16 @@ fn population(info: &PopulationInfo) -> Population {
     Population {
         name: info.name.clone(),
         n_atoms: info.n_atoms,
+        shape: info.shape.0.clone(),
+        block: match info.order {
+            app::AtomOrder::RowMajor => None,
+            app::AtomOrder::Blocked { channels } => Some(channels),
+        },
+        sends: info.sends.into(),
         latency: info.latency,
         active_from: info.active_from,
         unit: info.unit.clone(),
+        i_unit: info.i_unit.clone(),
         vertices: info.slices.iter().map(vertex).collect(),
     }
 }
@@ -208,6 +255,7 @@ fn vertex(s: &SliceInfo) -> Vertex {
         mask: show(s.key.mask()),
         control_addr: show(s.control_addr),
         v_addr: s.v_addr.map(show),
+        i_addr: s.i_addr.map(show),
         events: s.events.map(area),
         record: s.record.map(area),
     }
@@ -254,6 +302,7 @@ impl Vertex {
             n: self.n,
             key: key.and_then(|(k, m)| KeyMask::new(k, m)).ok_or("the key")?,
             v_addr: self.v_addr.as_deref().map(addr).transpose()?,
+            i_addr: self.i_addr.as_deref().map(addr).transpose()?,
             events: area(&self.events)?,
             record: area(&self.record)?,
             control_addr: addr(&self.control_addr)?,

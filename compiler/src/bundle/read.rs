@@ -3,10 +3,11 @@
 use super::json::{Bundle, Chip, FORMAT, Head, VERSION, hex};
 use super::{DESCRIPTION, REPORT, elf_name, routes, routes_names};
 use crate::options::{NamedTarget, escape, sha256};
+use ir::app::{AtomOrder, Sends};
 use ir::diag::Result;
 use ir::image::{ChipImage, ImageSet, PeImage, PopulationInfo, PortInfo, Program, SliceInfo};
 use ir::memory::{control, record};
-use ir::{ChipCoord, Code, Diagnostic, Origin, PeCoord};
+use ir::{ChipCoord, Code, Diagnostic, Origin, PeCoord, Shape};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
@@ -167,6 +168,14 @@ impl Reader<'_> {
                 ))
                 .into());
         }
+        if !(1..=bundle.time_step_us).contains(&bundle.ticks_per_step) {
+            return Err(self
+                .fail(format!(
+                    "{} ticks in a time step of {} us are impossible",
+                    bundle.ticks_per_step, bundle.time_step_us
+                ))
+                .into());
+        }
         let mut known: BTreeSet<String> = [REPORT.to_owned()].into();
         let mut chips = Vec::new();
         for chip in &bundle.chips {
@@ -305,12 +314,28 @@ impl Reader<'_> {
             if p.latency > MAX_TICKS || p.active_from > MAX_TICKS {
                 return Err(bad(format!("a latency of {} ticks", p.latency)).into());
             }
-            let units = p.unit.len();
-            if units > 1 && units != p.n_atoms as usize {
-                return Err(bad(format!("{units} units for {} neurons", p.n_atoms)).into());
+            for unit in [&p.unit, &p.i_unit] {
+                let units = unit.len();
+                if units > 1 && units != p.n_atoms as usize {
+                    return Err(bad(format!("{units} units for {} neurons", p.n_atoms)).into());
+                }
+                if unit.iter().any(|u| !u.is_finite()) {
+                    return Err(bad("a unit that is not finite".to_owned()).into());
+                }
             }
-            if p.unit.iter().any(|u| !u.is_finite()) {
-                return Err(bad("a unit that is not finite".to_owned()).into());
+            let shape = Shape(p.shape.clone());
+            if shape.checked_len() != Some(p.n_atoms as usize) {
+                return Err(bad(format!("shape {shape} for {} neurons", p.n_atoms)).into());
+            }
+            let order = p.block.map_or(AtomOrder::RowMajor, |channels| {
+                AtomOrder::Blocked { channels }
+            });
+            if !order.fits(&shape) {
+                return Err(bad("its blocks do not divide its channels".to_owned()).into());
+            }
+            let sends = Sends::from(p.sends);
+            if sends.max_count() == Some(0) {
+                return Err(bad("its largest count is 0".to_owned()).into());
             }
             let mut next = 0u32;
             let mut slices = Vec::new();
@@ -334,9 +359,13 @@ impl Reader<'_> {
             populations.push(PopulationInfo {
                 name: p.name.clone(),
                 n_atoms: p.n_atoms,
+                shape,
+                order,
+                sends,
                 latency: p.latency,
                 active_from: p.active_from,
                 unit: p.unit.clone(),
+                i_unit: p.i_unit.clone(),
                 slices,
             });
         }
@@ -359,6 +388,7 @@ impl Reader<'_> {
                 .collect()
         };
         Ok(Program {
+            ticks_per_step: bundle.ticks_per_step,
             inputs: ports(&bundle.inputs)?,
             outputs: ports(&bundle.outputs)?,
             populations,
@@ -388,6 +418,7 @@ impl Reader<'_> {
         let areas = [
             ("control", Some((s.control_addr, u64::from(control::BYTES)))),
             ("membrane", s.v_addr.map(|a| (a, 4 * n))),
+            ("synaptic current", s.i_addr.map(|a| (a, 4 * n))),
             ("events", s.events.map(|(a, b)| (a, u64::from(b)))),
             ("record", s.record.map(|(a, b)| (a, u64::from(b)))),
         ];

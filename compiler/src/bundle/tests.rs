@@ -69,19 +69,25 @@ fn images() -> ImageSet {
             }],
         }],
         program: Program {
+            ticks_per_step: 3,
             populations: vec![PopulationInfo {
                 name: "a/../b".to_owned(),
-                n_atoms: 5,
+                n_atoms: 6,
+                shape: ir::Shape::of(&[2, 1, 3]),
+                order: ir::app::AtomOrder::Blocked { channels: 2 },
+                sends: ir::app::Sends::Counts { max: 3 },
                 latency: 1,
                 active_from: 1,
-                unit: vec![0.1, 0.2, 1.0 / 3.0, 5e-324, 0.7],
+                unit: vec![0.1, 0.2, 1.0 / 3.0, 5e-324, 0.7, -0.0],
+                i_unit: vec![0.3],
                 slices: vec![SliceInfo {
                     chip,
                     pe,
                     lo: 0,
-                    n: 5,
+                    n: 6,
                     key,
                     v_addr: Some(0x100),
+                    i_addr: Some(0x118),
                     events: None,
                     record: None,
                     control_addr: 0x60,
@@ -200,8 +206,8 @@ fn altered_and_missing_files_are_named() {
 #[test]
 fn another_version_or_target_is_refused_with_the_reason() {
     let (_room, dir) = written();
-    edit(&dir, "\"version\": 1", "\"version\": 2, \"news\": 0");
-    assert!(refused(&dir).contains("version 2"));
+    edit(&dir, "\"version\": 2", "\"version\": 9, \"news\": 0");
+    assert!(refused(&dir).contains("version 9"));
 
     let (_room, dir) = written();
     edit(&dir, "\"target\": \"spinnaker2\"", "\"target\": \"other\"");
@@ -237,16 +243,23 @@ fn impossible_descriptions_are_refused() {
             "\"control_addr\": \"0x00000060\"",
             "\"control_addr\": \"0xfffffff0\"",
         ),
-        ("\"n_atoms\": 5", "\"n_atoms\": 4294967295"),
-        ("\"n_atoms\": 5", "\"n_atoms\": 6"),
+        ("\"n_atoms\": 6", "\"n_atoms\": 4294967295"),
+        ("\"n_atoms\": 6", "\"n_atoms\": 5"),
         ("\"lo\": 0", "\"lo\": 1"),
-        ("\"n\": 5", "\"n\": 9"),
+        ("\"n\": 6", "\"n\": 9"),
         ("\"latency\": 1", "\"latency\": 4294967295"),
         ("\"key\": \"0x00010000\"", "\"key\": \"0x00010001\""),
         ("\"index\": 0", "\"index\": 7"),
         ("\"entry\": \"0x00000041\"", "\"entry\": \"0x00000043\""),
         ("\"time_step_us\": 1000", "\"time_step_us\": 0"),
         ("\"outputs\"", "\"outlets\""),
+        ("\"ticks_per_step\": 3", "\"ticks_per_step\": 0"),
+        ("\"ticks_per_step\": 3", "\"ticks_per_step\": 1001"),
+        ("\"block\": 2", "\"block\": 3"),
+        ("\"block\": 2", "\"block\": 0"),
+        ("\"max\": 3", "\"max\": 0"),
+        ("\"counts\"", "\"count\""),
+        ("\"i_addr\": \"0x00000118\"", "\"i_addr\": \"0x0001fff0\""),
     ];
     for (from, to) in cases {
         let (_room, dir) = written();

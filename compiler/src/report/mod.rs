@@ -70,8 +70,8 @@ pub struct ProjectionReport {
     pub synapses: usize,
     /// In ticks.
     pub delay: Option<u32>,
-    /// Carries the previous network step.
-    pub previous_step: bool,
+    /// Network steps by which it is late by the network's meaning.
+    pub lag: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -265,7 +265,7 @@ fn projection(app: &AppGraph, p: &Projection) -> ProjectionReport {
         weights: p.weights.dtype().name(),
         synapses: p.weights.len(),
         delay: p.delay,
-        previous_step: p.previous_step,
+        lag: p.lag,
     }
 }
 
