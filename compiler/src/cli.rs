@@ -65,6 +65,7 @@ impl Command {
 const EVERYWHERE: &str = "General options";
 const LOWERING: &str = "Meaning of the network (each overrides --profile)";
 const MAPPING: &str = "Mapping options";
+const READING: &str = "Reading the network";
 const INPUT: &str = "Input data";
 
 /// Options that every command takes.
@@ -288,7 +289,7 @@ pub struct MappingArgs {
     /// Chip description: a built-in name or a TOML file
     #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
     pub target: String,
-    /// Length of a tick in microseconds; one network step takes one tick [default: 1000]
+    /// Length of a network step on the chip in microseconds [default: 1000]
     #[arg(long, value_name = "US", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub time_step: Option<u32>,
     /// Size of the machine in chips
@@ -306,20 +307,53 @@ pub struct MappingArgs {
     /// Sample inputs from which activity is derived (not available yet)
     #[arg(long, value_name = "FILE")]
     pub calibrate: Option<PathBuf>,
-    /// How recurrent graphs are timed (phased is not available yet)
-    #[arg(long, value_name = "KIND", value_enum, default_value = "auto")]
-    pub schedule: Schedule,
+    /// How network steps map to ticks: one tick a step, a step split into phases, or
+    /// the fewest ticks that keep the graph exact [default: auto]
+    #[arg(long, value_name = "KIND", value_parser = choices!(s::Schedule))]
+    pub schedule: Option<s::Schedule>,
     /// Seed of every random choice of the compiler
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
 
+/// What the Inputs carry.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = MAPPING)]
+pub struct PortArgs {
+    /// Largest count that an input may carry in a step [default: 1; check: what the
+    /// data hold]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub max_count: Option<u32>,
+    /// Inputs carry real values (float32): all of them, or these nodes
+    #[arg(
+        long,
+        value_name = "NODE,...",
+        value_delimiter = ',',
+        num_args = 0..,
+        require_equals = true
+    )]
+    pub real_inputs: Option<Vec<String>>,
+}
+
+/// How tolerant the reader of network files is.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = READING)]
+pub struct ReadArgs {
+    /// Refuse files that can only be read after a repair
+    #[arg(long)]
+    pub strict: bool,
+    /// Whether an edge that a file lists twice counts twice
+    #[arg(long, value_name = "HOW", value_enum, default_value = "sum")]
+    pub duplicate_edges: DuplicateEdges,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Schedule {
-    Pipelined,
-    Phased,
+pub enum DuplicateEdges {
+    /// Every listed edge adds its value
     #[default]
-    Auto,
+    Sum,
+    /// Repetitions are ignored
+    Once,
 }
 
 /// What a run is fed with.
@@ -370,9 +404,13 @@ pub struct CompileArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
     #[command(flatten)]
+    pub read: ReadArgs,
+    #[command(flatten)]
     pub lowering: LoweringArgs,
     #[command(flatten)]
     pub mapping: MappingArgs,
+    #[command(flatten)]
+    pub ports: PortArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -436,9 +474,13 @@ pub struct CheckArgs {
     #[arg(long, value_name = "NODE[:spikes|:v|:i]")]
     pub record: Vec<String>,
     #[command(flatten)]
+    pub read: ReadArgs,
+    #[command(flatten)]
     pub lowering: LoweringArgs,
     #[command(flatten)]
     pub mapping: MappingArgs,
+    #[command(flatten)]
+    pub ports: PortArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -466,6 +508,8 @@ pub struct GoldenArgs {
     /// Remove latencies (--edge-delay chip), or keep steps as computed
     #[arg(long, value_name = "HOW", value_enum, default_value = "input")]
     pub align: Align,
+    #[command(flatten)]
+    pub read: ReadArgs,
     #[command(flatten)]
     pub lowering: LoweringArgs,
 }
@@ -499,6 +543,8 @@ pub struct InspectArgs {
     /// A network file, IR text or a bundle
     #[arg(value_name = "NET|BUNDLE", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub read: ReadArgs,
     /// Chip description that a bundle was compiled for: a built-in name or a file
     #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
     pub target: String,

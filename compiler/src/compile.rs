@@ -36,7 +36,8 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
             .into());
     }
     let records = options::record_requests(&args.record);
-    let prepared = driver::prepare(&args.net, &args.lowering, &args.mapping)?;
+    let mut prepared = driver::prepare(&args.net, &args.lowering, &args.read, &args.mapping)?;
+    prepared.carry(&args.ports, None)?;
     let (mut source, mapping) = (prepared.source, prepared.mapping);
     let mut warnings = source.warnings;
     show.show(&warnings);

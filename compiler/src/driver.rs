@@ -1,10 +1,13 @@
 //! The straight way from a file to images.
 
-use crate::cli::{Common, LoweringArgs, MappingArgs};
+use crate::carried::{self, Carried};
+use crate::cli::{Common, LoweringArgs, MappingArgs, PortArgs, ReadArgs};
 use crate::emit::Watch;
 use crate::front;
+use crate::front::data::InputSet;
 use crate::options::{self, Mapping, OptionsRecord, RecordRequest, usage};
 use crate::textio;
+use ir::app::Sends;
 use ir::diag::{Diagnostics, Result};
 use ir::golden::Golden;
 use ir::image::ImageSet;
@@ -50,7 +53,7 @@ fn is_text(path: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Reads a network file of any kind into a module.
-pub fn load(path: &Path, lowering: &LoweringArgs) -> Result<Source> {
+pub fn load(path: &Path, lowering: &LoweringArgs, read: &ReadArgs) -> Result<Source> {
     let file = path.display().to_string();
     let extension = path.extension().unwrap_or_default();
     if extension.eq_ignore_ascii_case("onnx") {
@@ -77,6 +80,7 @@ pub fn load(path: &Path, lowering: &LoweringArgs) -> Result<Source> {
             files,
         });
     }
+    let _ = read;
     let (graph, mut warnings) = front::nir::read(&bytes, &file)?;
     let (network, more) = front::lower::lower(&graph, &file)?;
     warnings.extend(more);
@@ -157,6 +161,7 @@ fn run(
 ) -> Result<Vec<Diagnostic>> {
     let options = MappingOptions {
         atoms_per_core: mapping.atoms_per_core.clone(),
+        schedule: mapping.schedule,
         seed: mapping.seed,
     };
     let context = PassContext {
@@ -285,10 +290,15 @@ pub struct Prepared {
 }
 
 /// Resolves options, reads the network, writes the options into it.
-pub fn prepare(net: &Path, lowering: &LoweringArgs, args: &MappingArgs) -> Result<Prepared> {
+pub fn prepare(
+    net: &Path,
+    lowering: &LoweringArgs,
+    read: &ReadArgs,
+    args: &MappingArgs,
+) -> Result<Prepared> {
     let started = Instant::now();
     let mut mapping = options::mapping(args)?;
-    let mut source = load(net, lowering)?;
+    let mut source = load(net, lowering, read)?;
     let text = source.profile.is_none();
     if text {
         ir::verify::check(&source.module, &mapping.target.target)?;
@@ -306,6 +316,44 @@ pub fn prepare(net: &Path, lowering: &LoweringArgs, args: &MappingArgs) -> Resul
         record,
         started,
     })
+}
+
+impl Prepared {
+    /// Decides what the Inputs carry: what the options say, else what IR text
+    /// said, else what the data need (if there are data).
+    pub fn carry(&mut self, args: &PortArgs, data: Option<&InputSet>) -> Result<()> {
+        let module = &mut self.source.module;
+        if let Some(carried) = carried::chosen(&module.network, args)? {
+            if module.facts.contains(Fact::Canonical) {
+                return Err(usage(
+                    "--max-count",
+                    "the IR text already says what its inputs carry",
+                )
+                .help("start from text from before canonicalise")
+                .into());
+            }
+            module.inputs = carried;
+        } else if let Some(set) = data
+            && module.inputs.is_empty()
+        {
+            module.inputs = carried::of_data(set);
+        }
+        // What is not listed carries spikes.
+        module.inputs.retain(|_, sends| *sends != Sends::Spikes);
+        self.record.inputs = self.carried().into_iter().map(|(name, s)| (name, carried::text(s))).collect();
+        Ok(())
+    }
+
+    /// What each Input carries.
+    pub fn carried(&self) -> Carried {
+        let module = &self.source.module;
+        let ports = module.network.inputs().into_iter().map(|id| {
+            let name = &module.network.nodes[id].name;
+            let sends = module.inputs.get(name).copied().unwrap_or(Sends::Spikes);
+            (name.clone(), sends)
+        });
+        ports.collect()
+    }
 }
 
 /// The flags that were typed and change nothing on this network.

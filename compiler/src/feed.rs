@@ -4,9 +4,9 @@
 use crate::cli::InputArgs;
 use crate::front;
 use crate::front::data::{Elements, InputSet, PortSpec};
-use crate::options::{escape, usage};
+use crate::options::usage;
 use ir::diag::{Diagnostics, Result};
-use ir::{Code, Diagnostic, Origin, Series};
+use ir::{Diagnostic, Series};
 
 /// Reads the inputs for these ports.
 pub fn read(args: &InputArgs, ports: &[PortSpec]) -> Result<(InputSet, Vec<Diagnostic>)> {
@@ -67,35 +67,6 @@ pub fn sample(set: &InputSet, ports: &[PortSpec], index: usize) -> Result<Vec<Se
         .collect()
 }
 
-/// The chip takes plain spikes: 0 or 1. Checked for all samples before any
-/// runs, so that the message names the first offending place.
-pub fn check_spikes(set: &InputSet, file: &str) -> Result<()> {
-    for (name, port) in &set.ports {
-        let plain = |v: f64| v == 0.0 || v == 1.0;
-        let n = port.elements.len();
-        if let Some(at) = (0..n).find(|&i| !plain(port.elements.at(i))) {
-            let width = port.width.max(1);
-            let (row, index) = (at / width, at % width);
-            let (sample, step) = (row / set.steps.max(1), row % set.steps.max(1));
-            let origin = Origin::File {
-                file: file.to_owned(),
-            };
-            return Err(Diagnostic::error(
-                Code::InputValue,
-                &origin,
-                format!("input '{}' has a value that is no spike", escape(name)),
-            )
-            .note(format!(
-                "sample {sample}, step {step}, index {index}: {}, expected 0 or 1",
-                port.elements.at(at)
-            ))
-            .help("send spikes; counts and real values are not available on the chip yet")
-            .into());
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,13 +86,6 @@ mod tests {
             ports: BTreeMap::from([("in".to_owned(), port)]),
             labels: None,
         }
-    }
-
-    #[test]
-    fn a_value_that_is_no_spike_is_located() {
-        check_spikes(&set(&[0, 1, 1, 0]), "x").expect("spikes");
-        let e = check_spikes(&set(&[0, 1, 1, 3]), "x").expect_err("a count");
-        assert!(e.0[0].notes[0].contains("sample 0, step 1, index 1: 3"));
     }
 
     #[test]

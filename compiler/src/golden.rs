@@ -1,7 +1,7 @@
 //! `s2c golden`: the float64 reference alone.
 
 use crate::arrays::arrays;
-use crate::cli::{Common, GoldenArgs, MappingArgs};
+use crate::cli::{Common, GoldenArgs, MappingArgs, PortArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::Watch;
 use crate::engines::{self, Feed, RunOptions};
@@ -28,15 +28,20 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
             .help("name one with -o")
             .into());
     }
-    let prepared = driver::prepare(&args.net, &args.lowering, &no_mapping())?;
-    let mut source = prepared.source;
-    show.show(&source.warnings);
-    driver::needs_network(&source.module, &args.net)?;
+    let mut prepared = driver::prepare(&args.net, &args.lowering, &args.read, &no_mapping())?;
+    show.show(&prepared.source.warnings);
+    driver::needs_network(&prepared.source.module, &args.net)?;
     show.show(&driver::shape(
-        &mut source.module,
+        &mut prepared.source.module,
         &prepared.mapping,
         &mut passes::Silent,
     )?);
+    let ports = data::ports_of(&prepared.source.module.network);
+    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
+    show.show(&warnings);
+    prepared.carry(&PortArgs::default(), Some(&set))?;
+    let carried = prepared.carried();
+    let source = prepared.source;
     let network = source.module.network.clone();
     let requests = options::record_requests(&args.record);
     let nodes = engines::find_nodes(&network, &requests)?;
@@ -45,9 +50,6 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
     let unused = driver::unused(&golden, &source.typed);
     show.show(&driver::unused_warnings(&unused));
 
-    let ports = data::ports_of(&network);
-    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
-    show.show(&warnings);
     let feed = Feed {
         set: &set,
         ports: &ports,
@@ -57,7 +59,6 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
         threads: common.threads.map_or(0, usize::from),
     };
     let (tracks, latencies) = if args.quantised {
-        crate::feed::check_spikes(&set, &args.input.input.display().to_string())?;
         let mut watch = Watch::default();
         match driver::compile(source.module, &prepared.mapping, &[], &mut watch)? {
             Outcome::Done(compiled) => {
@@ -72,7 +73,7 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
             }
         }
     } else {
-        engines::golden(&golden, &network, feed, &nodes, run)?
+        engines::golden(&golden, &network, feed, &carried, &nodes, run)?
     };
     if let Some(path) = &args.output {
         let bytes = data::write_npz(&arrays(&tracks)?, &path.display().to_string())?;

@@ -22,7 +22,7 @@ pub fn inspect(args: &InspectArgs, show: &Renderer) -> Result<()> {
             chips: "1x1".to_owned(),
             ..MappingArgs::default()
         };
-        let mut source = driver::load(&args.path, &LoweringArgs::default())?;
+        let mut source = driver::load(&args.path, &LoweringArgs::default(), &args.read)?;
         show.show(&source.warnings);
         if source.module.facts == ir::FactSet::EMPTY {
             let mapping = options::mapping(&mapping)?;

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod arrays;
 pub mod bundle;
+pub mod carried;
 pub mod check;
 pub mod cli;
 pub mod compare;

@@ -2,9 +2,9 @@
 //! options made into values. What is accepted here is honoured; what belongs
 //! to a later version is refused by name.
 
-use crate::cli::{Common, LoweringArgs, MappingArgs, Schedule};
+use crate::cli::{Common, LoweringArgs, MappingArgs};
 use ir::diag::{Diagnostics, Result};
-use ir::semantics::{Profile, Quantisation, Semantics};
+use ir::semantics::{Profile, Quantisation, Schedule, Semantics};
 use ir::{ChipCoord, Code, Diagnostic, GlobalPe, Observable, Origin, PeCoord, Target};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,7 @@ pub struct Mapping {
     pub time_step_us: u32,
     pub dead_pes: BTreeSet<GlobalPe>,
     pub atoms_per_core: BTreeMap<String, u32>,
+    pub schedule: Schedule,
     pub seed: u64,
 }
 
@@ -81,6 +82,8 @@ pub struct OptionsRecord {
     pub dead_pe: Vec<String>,
     pub atoms_per_core: BTreeMap<String, u32>,
     pub schedule: &'static str,
+    /// What each Input carries.
+    pub inputs: BTreeMap<String, String>,
     pub seed: u64,
 }
 
@@ -117,8 +120,8 @@ impl OptionsRecord {
             chips: "1x1".to_owned(),
             dead_pe: mapping.dead_pes.iter().map(pe_text).collect(),
             atoms_per_core: mapping.atoms_per_core.clone(),
-            // The only schedule that exists; `auto` resolves to it.
-            schedule: "pipelined",
+            schedule: mapping.schedule.name(),
+            inputs: BTreeMap::new(),
             seed: mapping.seed,
         }
     }
@@ -225,9 +228,6 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
     if args.calibrate.is_some() {
         errors.push(not_yet("--calibrate", "calibration").help("leave the option out"));
     }
-    if args.schedule == Schedule::Phased {
-        errors.push(not_yet("--schedule", "the phased schedule").help("use --schedule pipelined"));
-    }
     let mut dead_pes = BTreeSet::new();
     for text in &args.dead_pe {
         match dead_pe(text, target.as_ref().map(|t| &t.target)) {
@@ -260,6 +260,7 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             time_step_us: args.time_step.unwrap_or(DEFAULT_TIME_STEP_US),
             dead_pes,
             atoms_per_core,
+            schedule: args.schedule.unwrap_or(Schedule::Auto),
             seed: args.seed,
         }),
         _ => Err(Diagnostics(errors)),
@@ -543,11 +544,10 @@ mod tests {
             chips: "2x2".to_owned(),
             dead_link: vec!["0,0:E".to_owned()],
             calibrate: Some("x.npz".into()),
-            schedule: Schedule::Phased,
             ..mapping_args()
         };
         let errors = mapping(&args).expect_err("none of them exists").0;
-        assert_eq!(errors.len(), 4);
+        assert_eq!(errors.len(), 3);
         assert!(errors.iter().all(|e| e.code == Code::Usage));
         assert!(errors.iter().all(|e| e.message.contains("not available")));
     }

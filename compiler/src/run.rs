@@ -2,6 +2,7 @@
 
 use crate::arrays::arrays;
 use crate::bundle;
+use crate::carried;
 use crate::cli::{Common, RunArgs};
 use crate::driver;
 use crate::engines::{self, Feed, RunOptions};
@@ -73,7 +74,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     show.show(&warnings);
     let file = args.input.input.display().to_string();
     check_sizes(&loaded.images.program, &set, &file)?;
-    crate::feed::check_spikes(&set, &file)?;
+    carried::check_range(&set, &carried::of_program(&loaded.images.program), &file)?;
     let feed = Feed {
         set: &set,
         ports: &ports,

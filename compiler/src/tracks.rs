@@ -15,6 +15,16 @@ pub enum Kind {
     Graded,
 }
 
+impl Kind {
+    /// How packets are shown.
+    pub fn of(sends: Sends) -> Self {
+        match sends {
+            Sends::Spikes | Sends::Counts { .. } => Kind::Spiking,
+            Sends::Values => Kind::Graded,
+        }
+    }
+}
+
 /// The rows of one node for every sample, latencies removed or not as
 /// `--align` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +72,8 @@ pub fn kind(network: &Network, node: NodeId, inputs: &BTreeMap<String, Sends>) -
                 return Kind::Spiking;
             }
             Op::Input { .. } => {
-                return match inputs.get(&network.nodes[at].name) {
-                    None | Some(Sends::Spikes | Sends::Counts { .. }) => Kind::Spiking,
-                    Some(Sends::Values) => Kind::Graded,
-                };
+                let sends = inputs.get(&network.nodes[at].name);
+                return Kind::of(sends.copied().unwrap_or(Sends::Spikes));
             }
             Op::Output { .. } | Op::Flatten { .. } | Op::Delay { .. } => match preds[at][..] {
                 [one] => at = one,
