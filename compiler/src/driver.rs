@@ -340,7 +340,11 @@ impl Prepared {
         }
         // What is not listed carries spikes.
         module.inputs.retain(|_, sends| *sends != Sends::Spikes);
-        self.record.inputs = self.carried().into_iter().map(|(name, s)| (name, carried::text(s))).collect();
+        self.record.inputs = self
+            .carried()
+            .into_iter()
+            .map(|(name, s)| (name, carried::text(s)))
+            .collect();
         Ok(())
     }
 

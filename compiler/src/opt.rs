@@ -1,6 +1,6 @@
 //! `s2c opt`: named passes on IR text.
 
-use crate::cli::{Common, LoweringArgs, OptArgs};
+use crate::cli::{Common, LoweringArgs, OptArgs, ReadArgs};
 use crate::driver;
 use crate::emit::{self, Watch};
 use crate::options::usage;
@@ -29,7 +29,12 @@ pub fn opt(args: &OptArgs, common: &Common, show: &Renderer) -> Result<()> {
             .into());
     }
     let mut watch = Watch::new(common)?;
-    let prepared = driver::prepare(&args.file, &LoweringArgs::default(), &args.mapping)?;
+    let prepared = driver::prepare(
+        &args.file,
+        &LoweringArgs::default(),
+        &ReadArgs::default(),
+        &args.mapping,
+    )?;
     let source = prepared.source;
     if source.profile.is_some() {
         return Err(usage(

@@ -327,9 +327,11 @@ impl Reader<'_> {
             if shape.checked_len() != Some(p.n_atoms as usize) {
                 return Err(bad(format!("shape {shape} for {} neurons", p.n_atoms)).into());
             }
-            let order = p.block.map_or(AtomOrder::RowMajor, |channels| {
-                AtomOrder::Blocked { channels }
-            });
+            let order = p
+                .block
+                .map_or(AtomOrder::RowMajor, |channels| AtomOrder::Blocked {
+                    channels,
+                });
             if !order.fits(&shape) {
                 return Err(bad("its blocks do not divide its channels".to_owned()).into());
             }

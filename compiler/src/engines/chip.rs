@@ -358,11 +358,7 @@ fn events(series: &Series, sends: Sends, rhythm: Rhythm) -> Vec<Vec<Event>> {
     ticks
 }
 
-fn of_result(
-    result: &SampleResult,
-    shown: &Shown<usize>,
-    info: &PopulationInfo,
-) -> Option<Series> {
+fn of_result(result: &SampleResult, shown: &Shown<usize>, info: &PopulationInfo) -> Option<Series> {
     let population = shown.population;
     let width = info.n_atoms as usize;
     match shown.observable {
