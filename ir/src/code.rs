@@ -52,7 +52,15 @@ codes! {
     NirEdge "E0205" "an edge names a node that does not exist"
         "Both ends of each edge must be nodes of the same graph.";
     NirDuplicateEdge "W0206" "an edge occurs twice"
-        "snnTorch and Spyx drop duplicates; so does s2c, with this warning.";
+        "snnTorch and Spyx drop duplicates; so does s2c, with this warning. With --duplicate-edges sum the value counts as often as the edge occurs.";
+    NirEdgeRepaired "W0207" "an edge was attached to the node it must mean"
+        "An exporter renamed a node, or flattened a nested graph, without changing the edges. The message names the edge as it is in the file and as it was taken. --strict refuses it.";
+    NirPortAdded "W0208" "the graph lacked an Input or Output"
+        "A graph without Input nodes gets one, input_<node>, for each node without predecessors, one without Output nodes output_<node> for each node without successors, as nir does in memory. --strict refuses it.";
+    NirDefault "W0209" "an absent parameter has its usual value"
+        "The node type needs the parameter, but every framework gives it the same value when it is left out. --strict refuses it.";
+    NirInteger "W0210" "parameters hold integers"
+        "Time constants, thresholds or weights are stored as integers; they are taken as real numbers. --strict refuses it.";
     Shape "E0301" "shapes do not agree"
         "What a node produces and what the next node accepts have different shapes; the message shows both and the arithmetic.";
     ShapeUnknown "E0302" "a shape cannot be derived"
@@ -77,6 +85,10 @@ codes! {
         "For example a population whose threshold no input can reach, or weights that are all zero.";
     ShapeLoose "W0312" "shapes differ but hold the same number of values"
         "The two ends of an edge, or a port and its neighbour, write the same values in different shapes (a dimension of size 1, batch or time in front, a missing Flatten). The values are connected in C order; write equal shapes into the file to be sure.";
+    Broadcast "W0313" "parameters stand for several neurons"
+        "NIR asks for one parameter value per neuron. Parameters of one value are taken for all neurons of the node; dimensions of size 1 repeat as in numpy. --strict refuses it.";
+    InputShape "W0314" "a stated input size is missing or ignored"
+        "Convolutions and Flatten nodes may state the shape of their input. What arrives counts: it fills in what is missing and outranks what the file says, since NIR's own type inference is wrong behind kernels that are not square. --strict refuses it.";
     TextSyntax "E0401" "the IR text does not parse"
         "The line is shown with what was expected.";
     TextVersion "E0402" "the IR text has another version"
