@@ -5,9 +5,11 @@
 //! Parameters with one element stand for the whole population.
 
 mod flatten;
+mod neurons;
 mod ops;
 mod order;
 mod params;
+mod weights;
 
 use super::nir::NirGraph;
 use ir::id::{Id, IdVec};
@@ -26,6 +28,7 @@ pub fn lower(graph: &NirGraph, file: &str) -> ir::diag::Result<(Network, Vec<Dia
     for node in &flat.nodes {
         ops.push(ops::op(node.node, &node.origin, &mut faults));
     }
+    faults.report_integers();
     check_ports(&flat, &mut faults);
     if faults.has_errors() {
         return Err(faults.into_diagnostics());
@@ -105,6 +108,8 @@ struct Faults {
     file: String,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// Nodes with integer parameters, and which these are.
+    integers: Vec<(Origin, Vec<String>)>,
 }
 
 impl Faults {
@@ -113,7 +118,31 @@ impl Faults {
             file: file.to_owned(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            integers: Vec::new(),
         }
+    }
+    fn integer(&mut self, origin: &Origin, name: &str) {
+        match self.integers.last_mut() {
+            Some((last, names)) if last == origin => names.push(name.to_owned()),
+            _ => self.integers.push((origin.clone(), vec![name.to_owned()])),
+        }
+    }
+    /// One warning for all integer parameters.
+    fn report_integers(&mut self) {
+        let Some((first, _)) = self.integers.first() else {
+            return;
+        };
+        let message = match self.integers.len() {
+            1 => "parameters hold integers; they are taken as real numbers".to_owned(),
+            n => format!("parameters of {n} nodes hold integers; they are taken as real numbers"),
+        };
+        let warning = Diagnostic::warning(Code::NirInteger, first, message);
+        let shown = self.integers.iter().take(8);
+        let warning = shown.fold(warning, |warning, (origin, names)| {
+            warning.note(format!("{origin}: {}", names.join(", ")))
+        });
+        self.warnings
+            .push(warning.help("export the network with floating-point parameters"));
     }
     fn file_origin(&self) -> Origin {
         Origin::File {

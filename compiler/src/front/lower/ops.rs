@@ -1,27 +1,31 @@
 //! What each supported node type means.
 
-use super::Faults;
+use super::{Faults, neurons};
 use super::params::Params;
 use crate::front::nir::NirNode;
 use ir::network::Op;
 use ir::origin::escape;
 use ir::{Code, Diagnostic, Origin};
 
-/// Node types that lowering takes.
-const SUPPORTED: &[&str] = &[
-    "Input", "Output", "Affine", "Linear", "Scale", "Flatten", "LIF", "IF",
-];
-/// Further node types of NIR, known by name.
+/// The node types of NIR.
 const KNOWN: &[&str] = &[
+    "Affine",
     "AvgPool2d",
     "Conv1d",
     "Conv2d",
     "CubaLI",
     "CubaLIF",
     "Delay",
+    "Flatten",
     "I",
+    "IF",
+    "Input",
     "LI",
+    "LIF",
+    "Linear",
     "NIRGraph",
+    "Output",
+    "Scale",
     "SumPool2d",
     "Threshold",
 ];
@@ -59,47 +63,78 @@ pub(super) fn op(node: &NirNode, origin: &Origin, faults: &mut Faults) -> Option
                 input_type,
             })
         }
-        "LIF" => {
-            let v_reset = v_reset(&mut p)?;
-            let tau = p.positive("tau");
-            let [r, v_leak, v_threshold] =
-                ["r", "v_leak", "v_threshold"].map(|name| p.required(name));
-            let reset = v_reset.is_some();
-            let [tau, r, v_leak, v_threshold, v_reset] = p.agree([
-                ("tau", tau),
-                ("r", r),
-                ("v_leak", v_leak),
-                ("v_threshold", v_threshold),
-                ("v_reset", v_reset.or_else(absent)),
-            ])?;
-            Some(Op::Lif {
-                tau,
-                r,
-                v_leak,
-                v_threshold,
-                v_reset: reset.then_some(v_reset),
+        "Conv1d" => {
+            let kernel = p.kernel(1);
+            let [stride] = p.sizes("stride", 1, Some([1]))?;
+            let padding = p.padding([stride]);
+            let dilation = p.sizes("dilation", 1, Some([1]));
+            let input_shape = p.open_sizes("input_shape").ok()?;
+            let (weight, groups) = kernel?;
+            let [dilation] = dilation?;
+            Some(Op::Conv1d {
+                bias: p.channel_bias(&weight)?,
+                weight,
+                stride,
+                padding: padding?,
+                dilation,
+                groups,
+                input_shape: input_shape.map(|[n]| n),
             })
         }
-        "IF" => {
-            let v_reset = v_reset(&mut p)?;
-            let [r, v_threshold] = ["r", "v_threshold"].map(|name| p.required(name));
-            let reset = v_reset.is_some();
-            let [r, v_threshold, v_reset] = p.agree([
-                ("r", r),
-                ("v_threshold", v_threshold),
-                ("v_reset", v_reset.or_else(absent)),
-            ])?;
-            Some(Op::If {
-                r,
-                v_threshold,
-                v_reset: reset.then_some(v_reset),
+        "Conv2d" => {
+            let kernel = p.kernel(2);
+            let stride = p.sizes("stride", 1, Some([1, 1]))?;
+            let padding = p.padding(stride);
+            let dilation = p.sizes("dilation", 1, Some([1, 1]));
+            let input_shape = p.open_sizes("input_shape").ok()?;
+            let (weight, groups) = kernel?;
+            Some(Op::Conv2d {
+                bias: p.channel_bias(&weight)?,
+                weight,
+                stride,
+                padding: padding?,
+                dilation: dilation?,
+                groups,
+                input_shape,
             })
         }
+        "SumPool2d" => {
+            let [kernel, stride, padding] = pool(&mut p)?;
+            Some(Op::SumPool2d {
+                kernel,
+                stride,
+                padding,
+            })
+        }
+        "AvgPool2d" => {
+            let [kernel, stride, padding] = pool(&mut p)?;
+            Some(Op::AvgPool2d {
+                kernel,
+                stride,
+                padding,
+            })
+        }
+        "Delay" => Some(Op::Delay {
+            delay: p.at_least_zero("delay")?,
+        }),
+        "Threshold" => Some(Op::Threshold {
+            threshold: p.required("threshold")?,
+        }),
+        "LIF" | "LI" | "IF" | "I" | "CubaLIF" | "CubaLI" => neurons::op(&mut p),
         other => {
             unsupported(other, origin, faults);
             None
         }
     }
+}
+
+/// Kernel, stride and padding of a pool. Without a stride it moves by its
+/// own size, as in torch.
+fn pool(p: &mut Params<'_>) -> Option<[[usize; 2]; 3]> {
+    let kernel = p.sizes("kernel_size", 1, None)?;
+    let stride = p.sizes("stride", 1, Some(kernel));
+    let padding = p.sizes("padding", 0, Some([0, 0]));
+    Some([kernel, stride?, padding?])
 }
 
 fn affine(p: &mut Params<'_>) -> Option<Op> {
@@ -109,29 +144,14 @@ fn affine(p: &mut Params<'_>) -> Option<Op> {
     Some(Op::Affine { weight, bias })
 }
 
-/// The reset value, where the file has one; the outer `None` means it is wrong.
-fn v_reset(p: &mut Params<'_>) -> Option<Option<ir::Tensor>> {
-    match p.node.dataset("v_reset") {
-        None => Some(None),
-        Some(_) => p.optional("v_reset").map(Some),
-    }
-}
-
-/// Stands in for an absent parameter in the comparison of sizes: it has one
-/// element, which agrees with everything.
-fn absent() -> Option<ir::Tensor> {
-    Some(ir::Tensor::scalar(0.0))
-}
-
 fn unsupported(type_name: &str, origin: &Origin, faults: &mut Faults) {
     let shown = escape(type_name);
-    let message = if KNOWN.contains(&type_name) {
-        format!("{shown} nodes are not supported by this version")
-    } else {
-        format!("'{shown}' is not a node type of NIR")
-    };
     faults.push(
-        Diagnostic::error(Code::NirUnsupported, origin, message)
-            .help(format!("supported node types: {}", SUPPORTED.join(", "))),
+        Diagnostic::error(
+            Code::NirUnsupported,
+            origin,
+            format!("'{shown}' is not a node type of NIR"),
+        )
+        .help(format!("the node types are: {}", KNOWN.join(", "))),
     );
 }

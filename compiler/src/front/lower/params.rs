@@ -2,12 +2,13 @@
 
 use super::Faults;
 use crate::front::nir::{Dataset, NirNode, Values};
+use ir::network::Padding;
 use ir::origin::escape;
 use ir::tensor::Data;
 use ir::{Code, Diagnostic, Origin, Shape, Tensor};
 
 /// Most values that a declared shape may ask for.
-const MAX_VALUES: usize = 1 << 28;
+pub(super) const MAX_VALUES: usize = 1 << 28;
 
 /// Reads the parameters of one node and reports what is wrong with them.
 pub(super) struct Params<'a> {
@@ -55,7 +56,11 @@ impl Params<'_> {
         let data = match &dataset.values {
             Values::F32(v) => Data::F32(v.clone()),
             Values::F64(v) => Data::F64(v.clone()),
-            Values::Int(v) => Data::F64(v.iter().map(|&i| i as f64).collect()),
+            Values::Int(v) => {
+                let data = Data::F64(v.iter().map(|&i| i as f64).collect());
+                self.faults.integer(self.origin, name);
+                data
+            }
             Values::Text(_) | Values::Other(_) => {
                 self.wrong_type(name, dataset, "numbers");
                 return None;
@@ -121,43 +126,24 @@ impl Params<'_> {
         }
     }
 
-    /// A weight matrix: `[out in]`, leading dimensions of size 1 dropped.
-    pub(super) fn matrix(&mut self) -> Option<Tensor> {
-        let weight = self.required("weight")?;
-        let dims = weight.shape().0.clone();
-        let lead = dims.len().saturating_sub(2);
-        if dims.len() < 2 || dims[..lead].iter().any(|&d| d != 1) {
-            self.bad(
-                Code::BadParameter,
-                format!(
-                    "'weight' has the shape {}, a matrix is needed",
-                    weight.shape()
-                ),
-                Some("expected [outputs inputs]; further leading dimensions must be 1".to_owned()),
-            );
-            return None;
+    /// A delay: not below zero.
+    pub(super) fn at_least_zero(&mut self, name: &str) -> Option<Tensor> {
+        let tensor = self.required(name)?;
+        match (0..tensor.len()).find(|&i| tensor.at(i) < 0.0) {
+            Some(i) => {
+                self.value(name, &tensor, i, "nothing arrives before it was sent");
+                None
+            }
+            None => Some(tensor),
         }
-        weight.reshaped(Shape::of(&dims[lead..]))
     }
 
-    /// The bias that belongs to a matrix with `out` rows; one value stands for all.
-    pub(super) fn bias(&mut self, out: usize) -> Option<Tensor> {
-        let bias = self.required("bias")?;
-        if bias.len() == out {
-            return bias.reshaped(Shape::of(&[out]));
+    /// A parameter that old files leave out, with the value it then has.
+    pub(super) fn or(&mut self, name: &str, value: f64) -> Option<Tensor> {
+        match self.node.dataset(name) {
+            None => Some(Tensor::scalar(value)),
+            Some(_) => self.optional(name),
         }
-        if bias.len() == 1 {
-            return Some(Tensor::vector(vec![bias.at(0); out]));
-        }
-        self.bad(
-            Code::BadParameter,
-            format!("'bias' has {} values for {out} outputs", bias.len()),
-            Some(format!(
-                "bias has the shape {}, weight has {out} rows",
-                bias.shape()
-            )),
-        );
-        None
     }
 
     /// Checks that parameters of more than one element have one shape, apart
@@ -174,7 +160,8 @@ impl Params<'_> {
             .collect();
         let mut common = None;
         if let Some((first, shape)) = full.first() {
-            if let Some((other, found)) = full.iter().find(|(_, s)| strip(s) != strip(shape)) {
+            let apart = |s: &Shape| strip(s) != strip(shape) && !spreads(s, shape);
+            if let Some((other, found)) = full.iter().find(|(_, s)| apart(s)) {
                 let note = format!(
                     "{first} has {shape} = {} values, {other} has {found} = {} values",
                     shape.len(),
@@ -187,8 +174,10 @@ impl Params<'_> {
                 );
                 return None;
             }
+            // Only shapes of the same values are made equal: the others repeat.
+            let alike = full.iter().all(|(_, s)| strip(s) == strip(shape));
             let same = full.iter().all(|(_, s)| s == shape);
-            common = Some(if same { (*shape).clone() } else { strip(shape) });
+            common = (alike && !same).then(|| strip(shape));
         }
         let mut missing = false;
         let shaped = params.map(|(_, tensor)| match (tensor, &common) {
@@ -215,6 +204,115 @@ impl Params<'_> {
                 None
             }
         }
+    }
+
+    /// One size per axis; a single value stands for all axes. `default` is
+    /// what every framework means when the file has none.
+    pub(super) fn sizes<const N: usize>(
+        &mut self,
+        name: &str,
+        least: usize,
+        default: Option<[usize; N]>,
+    ) -> Option<[usize; N]> {
+        let Some(dataset) = self.node.dataset(name) else {
+            return match default {
+                Some(default) => {
+                    self.defaulted(name, &format!("{default:?}"));
+                    Some(default)
+                }
+                None => {
+                    self.required(name);
+                    None
+                }
+            };
+        };
+        let wanted = if N == 1 {
+            "one integer"
+        } else {
+            "two integers, or one for both"
+        };
+        let Some(ints) = dataset.as_ints().filter(|v| v.len() == 1 || v.len() == N) else {
+            self.wrong_type(name, dataset, wanted);
+            return None;
+        };
+        let mut sizes = [0; N];
+        for (axis, size) in sizes.iter_mut().enumerate() {
+            let value = ints.get(axis).or(ints.first()).copied().unwrap_or(0);
+            match usize::try_from(value) {
+                Ok(value) if (least..=MAX_VALUES).contains(&value) => *size = value,
+                _ => {
+                    self.bad(
+                        Code::BadParameter,
+                        format!("'{name}' has the impossible value {value}"),
+                        Some(format!("it must lie between {least} and {MAX_VALUES}")),
+                    );
+                    return None;
+                }
+            }
+        }
+        Some(sizes)
+    }
+
+    /// Warns of a parameter that the type needs and everybody leaves at `value`.
+    fn defaulted(&mut self, name: &str, value: &str) {
+        let message = format!("{} has no '{name}'", escape(&self.node.type_name));
+        self.faults.push(
+            Diagnostic::warning(Code::NirDefault, self.origin, message)
+                .note(format!("it is taken as {value}, the value it has in every framework"))
+                .help("export the network again with a newer nir"),
+        );
+    }
+
+    /// The padding of a convolution: zeros per axis, or a word.
+    pub(super) fn padding<const N: usize>(&mut self, stride: [usize; N]) -> Option<Padding> {
+        let word = self.node.dataset("padding").and_then(Dataset::as_text);
+        match word {
+            Some("valid") => Some(Padding::Zeros(vec![0; N])),
+            Some("same") if stride.iter().all(|&s| s == 1) => Some(Padding::Same),
+            Some("same") => {
+                self.faults.push(
+                    Diagnostic::error(
+                        Code::BadParameter,
+                        self.origin,
+                        "padding 'same' has no meaning with a stride above 1",
+                    )
+                    .note(format!("stride {stride:?}"))
+                    .help("write the padding as numbers, or use stride 1"),
+                );
+                None
+            }
+            Some(other) => {
+                let shown = escape(other);
+                self.faults.push(
+                    Diagnostic::error(
+                        Code::BadParameter,
+                        self.origin,
+                        format!("'padding' is the unknown word '{shown}'"),
+                    )
+                    .help("write \"same\", \"valid\", or the zeros at each side as numbers"),
+                );
+                None
+            }
+            None => {
+                let zeros = self.sizes("padding", 0, Some([0; N]))?;
+                Some(Padding::Zeros(zeros.to_vec()))
+            }
+        }
+    }
+
+    /// Sizes that the file may leave open: absent, or with a zero in them.
+    pub(super) fn open_sizes<const N: usize>(
+        &mut self,
+        name: &str,
+    ) -> std::result::Result<Option<[usize; N]>, ()> {
+        let open = match self.node.dataset(name) {
+            None => true,
+            Some(d) => d.as_ints().is_some_and(|v| v.is_empty() || v.contains(&0)),
+        };
+        if open {
+            return Ok(None);
+        }
+        self.sizes(name, 1, None).map(Some).ok_or(())
     }
 
     /// A declared shape. `Ok(None)` where the file leaves it open: no dataset,
@@ -258,6 +356,12 @@ impl Params<'_> {
 fn strip(shape: &Shape) -> Shape {
     let ones = shape.0.iter().take_while(|&&d| d == 1).count();
     Shape::of(&shape.0[ones..])
+}
+
+/// Whether two shapes fit as numpy broadcasts: from the right, equal or 1.
+fn spreads(a: &Shape, b: &Shape) -> bool {
+    let pairs = a.0.iter().rev().zip(b.0.iter().rev());
+    pairs.into_iter().all(|(x, y)| x == y || *x == 1 || *y == 1)
 }
 
 /// Flat position `i` as `index [row col]`.
