@@ -1,22 +1,22 @@
-//! What a stateless node computes, as a sum of linear maps of what Inputs and
-//! neurons send, plus a constant.
+//! What a stateless node computes, as a sum of linear maps of what senders
+//! (Inputs, neurons, Thresholds) send, plus a constant.
 //!
 //! ```text
-//! value(node) = sum over (source, step class) of map * spikes(source) + constant
+//! value(node, t) = sum over (source, lag) of map * sent(source, t - lag) + constant(t)
 //! ```
 //!
-//! The step class says whether the spikes are those of the previous network
-//! step. Forms are pushed along the edges in schedule order; parallel paths
-//! between the same ends add up, so that one projection remains for them.
+//! Forms are pushed along the edges in an order in which every node follows
+//! what it reads; parallel paths of one source and lag add up, so that one
+//! projection remains for them.
 
-use super::linear_map::{LinearMap, Matrix};
+use super::maps::LinearMap;
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::id::NodeId;
-use ir::network::Node;
+use ir::network::{Node, Op};
+use ir::neuron::{Constant, Param};
 use ir::origin::{Origin, escape};
-use ir::tensor::Tensor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits that stop a small file from asking for unreasonable memory or time.
 const MAX_ELEMENTS: u64 = 1 << 26;
@@ -39,7 +39,18 @@ impl Default for Fuel {
 }
 
 impl Fuel {
+    /// Books weights that are held and multiplications that are made.
     pub(super) fn take(
+        &mut self,
+        node: &Node,
+        elements: u64,
+        products: u64,
+    ) -> Result<(), Diagnostic> {
+        let note = format!("{elements} weights, {products} multiplications");
+        self.book(node, Some(elements), Some(products), note)
+    }
+    /// Books a dense matrix, each element folded over `inner` values.
+    pub(super) fn dense(
         &mut self,
         node: &Node,
         rows: usize,
@@ -48,6 +59,16 @@ impl Fuel {
     ) -> Result<(), Diagnostic> {
         let elements = (rows as u64).checked_mul(cols as u64);
         let products = elements.and_then(|e| e.checked_mul(inner as u64));
+        let note = format!("{rows} x {cols} dense weights, folded over {inner} values");
+        self.book(node, elements, products, note)
+    }
+    fn book(
+        &mut self,
+        node: &Node,
+        elements: Option<u64>,
+        products: Option<u64>,
+        note: String,
+    ) -> Result<(), Diagnostic> {
         let left = elements.and_then(|e| self.elements.checked_sub(e));
         let work = products.and_then(|p| self.products.checked_sub(p));
         match (left, work) {
@@ -61,7 +82,7 @@ impl Fuel {
                 &node.origin,
                 format!("the weights at '{}' are too many", escape(&node.name)),
             )
-            .note(format!("{rows} x {cols} dense weights, folded over {inner} values"))
+            .note(note)
             .note(format!(
                 "limits for one network: {MAX_ELEMENTS} weights, {MAX_PRODUCTS} multiplications while folding"
             ))
@@ -78,28 +99,25 @@ pub(super) struct Term {
     pub(super) weights: Option<(String, Origin)>,
 }
 
-/// Sources by node and step class (`true` = previous step).
+/// Summands by source and lag in steps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form {
-    pub(super) terms: BTreeMap<(NodeId, bool), Term>,
-    pub(super) constant: Option<Vec<f64>>,
+    pub(super) terms: BTreeMap<(NodeId, u32), Term>,
+    /// What is added from a step on.
+    pub(super) constants: BTreeMap<u32, Vec<f64>>,
 }
 
 impl Form {
-    /// What an Input or a neuron sends.
-    pub(super) fn sent_by(source: NodeId, previous: bool) -> Self {
+    /// What a sender sends, `lag` steps late.
+    pub(super) fn sent_by(source: NodeId, lag: u32) -> Self {
         let term = Term {
             map: LinearMap::Identity,
             weights: None,
         };
         Self {
-            terms: BTreeMap::from([((source, previous), term)]),
-            constant: None,
+            terms: BTreeMap::from([((source, lag), term)]),
+            constants: BTreeMap::new(),
         }
-    }
-    /// Whether nothing but spikes of the previous step drives the value.
-    pub(super) fn is_recurrent(&self) -> bool {
-        !self.terms.is_empty() && self.terms.keys().all(|&(_, previous)| previous)
     }
     /// Adds another form onto the same `n` values.
     pub(super) fn add(
@@ -114,94 +132,124 @@ impl Form {
                 self.terms.insert(key, term);
                 continue;
             };
-            let elements = mine.map.elements().max(term.map.elements());
-            fuel.take(node, elements, 1, 1)?;
             let sum = Term {
-                map: mine.map.plus(term.map, n),
+                map: mine.map.plus(&term.map, n, node, fuel)?,
                 weights: mine.weights.or(term.weights),
             };
             self.terms.insert(key, sum);
         }
-        self.constant = match (self.constant.take(), other.constant) {
-            (Some(a), Some(b)) => Some(a.iter().zip(&b).map(|(a, b)| a + b).collect()),
-            (a, b) => a.or(b),
-        };
+        for (from, values) in other.constants {
+            self.offset(from, &values);
+        }
         Ok(())
     }
-    /// The form after `y = scale * x`.
-    pub(super) fn scaled(
-        mut self,
-        factors: &[f64],
-        node: &Node,
-        fuel: &mut Fuel,
-    ) -> Result<Self, Diagnostic> {
-        for term in self.terms.values_mut() {
-            fuel.take(node, factors.len(), 1, 1)?;
-            let map = std::mem::replace(&mut term.map, LinearMap::Identity);
-            term.map = map.scaled(factors);
-            term.weights
-                .get_or_insert_with(|| (node.name.clone(), node.origin.clone()));
-        }
-        if let Some(constant) = &mut self.constant {
-            constant.iter_mut().zip(factors).for_each(|(c, f)| *c *= f);
-        }
-        Ok(self)
-    }
-    /// The form after `y = W x`.
+    /// The form after a map that reads `n` values. A node of weights gives its
+    /// name to what it makes; a Scale or pool only where none has yet.
     pub(super) fn through(
-        mut self,
-        w: &Matrix,
+        self,
+        map: &LinearMap,
+        n: usize,
         node: &Node,
         fuel: &mut Fuel,
     ) -> Result<Self, Diagnostic> {
-        for term in self.terms.values_mut() {
-            let (cols, inner) = match &term.map {
-                LinearMap::Identity | LinearMap::Diagonal(_) => (w.cols, 1),
-                LinearMap::Matrix(m) => (m.cols, w.cols),
+        let modest = matches!(
+            node.op,
+            Op::Scale { .. } | Op::SumPool2d { .. } | Op::AvgPool2d { .. }
+        );
+        let mut out = Form::default();
+        for (key, term) in self.terms {
+            let named = Some((node.name.clone(), node.origin.clone()));
+            let after = Term {
+                map: map.after(&term.map, n, node, fuel)?,
+                weights: if modest {
+                    term.weights.or(named)
+                } else {
+                    named
+                },
             };
-            fuel.take(node, w.rows, cols, inner)?;
-            term.map = LinearMap::Matrix(term.map.then(w));
-            term.weights = Some((node.name.clone(), node.origin.clone()));
+            out.terms.insert(key, after);
         }
-        self.constant = self.constant.map(|c| w.apply(&c));
-        Ok(self)
+        for (from, values) in self.constants {
+            out.offset(from, &map.apply(&values, node, fuel)?);
+        }
+        Ok(out)
     }
-    /// The form after `y = x + b`.
-    pub(super) fn offset(mut self, bias: &[f64]) -> Self {
-        let sum = match self.constant {
-            Some(c) => c.iter().zip(bias).map(|(c, b)| c + b).collect(),
-            None => bias.to_vec(),
-        };
-        self.constant = Some(sum);
-        self
+    /// The form plus values that hold from a step on.
+    pub(super) fn offset(&mut self, from: u32, values: &[f64]) {
+        match self.constants.get_mut(&from) {
+            Some(mine) => mine.iter_mut().zip(values).for_each(|(a, b)| *a += b),
+            None => {
+                self.constants.insert(from, values.to_vec());
+            }
+        }
     }
-}
+    /// The form with each value as many steps late as `steps` says; one entry
+    /// stands for all.
+    pub(super) fn delayed(
+        self,
+        steps: &[u32],
+        n: usize,
+        node: &Node,
+        fuel: &mut Fuel,
+    ) -> Result<Self, Diagnostic> {
+        let different: BTreeSet<u32> = steps.iter().copied().collect();
+        let whole = different.len() <= 1;
+        let mut out = Form::default();
+        for ((source, lag), term) in self.terms {
+            let rows = if whole {
+                None
+            } else {
+                Some(term.map.to_sparse(n, node, fuel)?)
+            };
+            for &late in &different {
+                let map = match &rows {
+                    None => term.map.clone(),
+                    Some(rows) => {
+                        fuel.take(node, rows.rows() as u64, 0)?;
+                        LinearMap::Sparse(rows.rows_where(|i| steps[i] == late))
+                    }
+                };
+                let weights = term.weights.clone();
+                let late = Form {
+                    terms: BTreeMap::from([(
+                        (source, lag.saturating_add(late)),
+                        Term { map, weights },
+                    )]),
+                    constants: BTreeMap::new(),
+                };
+                out.add(late, n, node, fuel)?;
+            }
+        }
+        for (from, values) in self.constants {
+            for &late in &different {
+                let here = |i: usize| whole || steps[i] == late;
+                let part: Vec<f64> = values
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &v)| if here(i) { v } else { 0.0 })
+                    .collect();
+                out.offset(from.saturating_add(late), &part);
+            }
+        }
+        Ok(out)
+    }
 
-/// The matrix of a weight tensor that maps `cols` values to `rows`.
-pub(super) fn matrix(
-    weight: &Tensor,
-    node: &Node,
-    rows: usize,
-    cols: usize,
-) -> Result<Matrix, Diagnostic> {
-    if weight.shape().0 == [rows, cols] {
-        return Ok(Matrix {
-            rows,
-            cols,
-            data: weight.to_f64(),
-        });
+    /// The constant as it holds in each step.
+    pub(super) fn constant(&self, n: usize) -> Constant {
+        let mut sum = vec![0.0; n];
+        let mut entries: Vec<(u32, Param)> = Vec::new();
+        for (&from, values) in &self.constants {
+            sum.iter_mut().zip(values).for_each(|(a, b)| *a += b);
+            if entries.is_empty() && from > 0 {
+                entries.push((0, Param::uniform(0.0)));
+            }
+            entries.push((from, Param::per_atom(sum.clone())));
+        }
+        let zero = |p: &Param| p.as_uniform() == Some(0.0);
+        entries.dedup_by(|b, a| a.1 == b.1);
+        if entries.iter().all(|(_, p)| zero(p)) {
+            return Constant::ZERO;
+        }
+        Constant::new(entries).unwrap_or(Constant::ZERO)
     }
-    Err(Diagnostic::error(
-        Code::GraphUnsupported,
-        &node.origin,
-        format!(
-            "the weight of '{}' does not cover its whole input",
-            escape(&node.name)
-        ),
-    )
-    .note(format!(
-        "weight {}, but the node maps {cols} values to {rows}",
-        weight.shape()
-    ))
-    .help("flatten the input before this node, so that one matrix maps all of it"))
 }

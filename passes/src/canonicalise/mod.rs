@@ -1,31 +1,45 @@
 //! `canonicalise`: from the float graph to populations and projections.
 //!
-//! Inputs become spike sources and neurons populations of the same name. All
-//! that lies between two of them (Affine, Linear, Scale, Flatten, sums, forks)
-//! is linear, so it is folded in float64 into one matrix for each pair of ends
-//! and step class. Biases are constants; each is carried along its paths and
-//! added up at the population that receives it.
+//! Inputs become spike sources; neurons and Thresholds become populations of
+//! the same name. All that lies between two of them (weights, convolutions,
+//! pools, Scale, Flatten, Delay, sums, forks) is linear, so it is folded in
+//! float64 into one map for each pair of ends and lag. Biases are constants;
+//! each is carried along its paths and added up at the population that
+//! receives it.
+//!
+//! An Output that shows something else than what one population sends gets a
+//! population of its own ([`outputs`]).
 
+mod conv;
 mod forms;
-mod linear_map;
+mod maps;
+mod matrix;
+mod neurons;
+mod ops;
+mod order;
+mod outputs;
+mod project;
 
 use crate::contract::{Contract, MAPPED};
 use crate::manager::PassContext;
 use crate::registry::{Canonicalise, Transform};
-use forms::{Form, Fuel, Term, matrix};
-use ir::app::{AppGraph, AtomOrder, Connector, Model, OutputPort, Population, Projection, Sends};
+use forms::{Form, Fuel, Term};
+use ir::app::{AppGraph, AtomOrder, Model, OutputPort, Population, Sends};
 use ir::code::Code;
 use ir::diag::{Diagnostic, Diagnostics, Result};
 use ir::facts::Fact;
 use ir::golden::schedule::{Schedule, schedule};
+use ir::golden::{delay_steps, held, recurrent};
 use ir::id::{IdVec, NodeId, PopId};
 use ir::network::{Network, Node, Op};
-use ir::neuron::{Constant, ContinuousNeuron, Neuron, NeuronKind, Param};
+use ir::neuron::{ContinuousNeuron, MAX_COUNT, Neuron, NeuronKind};
 use ir::origin::escape;
-use ir::semantics::{Bias, RecurrentBiasT0, Semantics};
+use ir::semantics::{Bias, EdgeDelay, RecurrentBiasT0, Reset, Semantics};
 use ir::tensor::{Shape, Tensor};
 use ir::{Module, Origin};
-use linear_map::LinearMap;
+use neurons::{blank, check_bias, neuron};
+use order::{Order, order, sends};
+use project::{distinguish_names, project};
 use std::collections::BTreeMap;
 
 const PASS: &str = "canonicalise";
@@ -37,7 +51,7 @@ impl Transform for Canonicalise {
         .destroys(MAPPED);
 
     fn run(module: &mut Module, _: &PassContext<'_>) -> Result<Vec<Diagnostic>> {
-        let (app, warnings) = canonicalise(&module.network, &module.semantics)?;
+        let (app, warnings) = canonicalise(&module.network, &module.semantics, &module.inputs)?;
         module.app = app;
         module.network = Network {
             name: module.network.name.clone(),
@@ -49,47 +63,65 @@ impl Transform for Canonicalise {
 
 /// Folds a shaped network into an application graph.
 ///
-/// Populations: the Inputs in node order, then the neurons in schedule order.
-/// Projections: by target, then source, then step class.
+/// Populations: the Inputs in node order, then neurons, Thresholds and Delays
+/// that stay in schedule order, then those of Outputs. Projections: by target,
+/// then source, then lag. `inputs` says what the Inputs carry, by name.
 pub fn canonicalise(
     network: &Network,
     semantics: &Semantics,
+    inputs: &BTreeMap<String, Sends>,
 ) -> Result<(AppGraph, Vec<Diagnostic>)> {
     let schedule = schedule(network, semantics.dt_in_file_units())?;
-    let mut folding = Folding::new(network, semantics);
-    folding.sources();
-    for &id in &schedule.order {
-        let node = &network.nodes[id];
-        match folding.visit(id, node, &schedule) {
-            Ok(()) => {}
-            // A fault of one node must not hide the faults of the others; its
-            // value is taken as nothing from here on.
-            Err(error) => folding.errors.push(error),
+    let mut folding = Folding::new(network, semantics, inputs, &schedule)?;
+    for id in std::mem::take(&mut folding.order.nodes) {
+        // A fault of one node must not hide the faults of the others; its
+        // value is taken as nothing from here on.
+        if let Err(error) = folding.visit(id, &network.nodes[id]) {
+            folding.errors.push(error);
         }
     }
     folding.finish()
 }
 
+/// What becomes a population, before it has a number.
+struct Receiver {
+    neuron: ContinuousNeuron,
+    sends: Sends,
+    input: Form,
+}
+
 struct Folding<'a> {
     network: &'a Network,
     semantics: &'a Semantics,
+    inputs: &'a BTreeMap<String, Sends>,
+    schedule: &'a Schedule,
+    order: Order,
+    held: IdVec<NodeId, bool>,
+    recurrent: IdVec<NodeId, bool>,
+    /// Steps of each Delay; one value may stand for all.
+    delays: BTreeMap<NodeId, Vec<u32>>,
     /// In-edges of each node: edge number and source.
     into: IdVec<NodeId, Vec<(usize, NodeId)>>,
     /// Out-edges that have not read the form yet.
     readers: IdVec<NodeId, usize>,
     forms: IdVec<NodeId, Form>,
-    populations: BTreeMap<NodeId, PopId>,
-    /// Incoming form of each neuron population.
-    received: BTreeMap<PopId, Form>,
-    app: AppGraph,
-    outputs: BTreeMap<NodeId, OutputPort>,
+    receivers: BTreeMap<NodeId, Receiver>,
+    /// The sender that each Output shows as it is.
+    shown: BTreeMap<NodeId, NodeId>,
     fuel: Fuel,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 }
 
+type Fallible<T> = std::result::Result<T, Diagnostic>;
+
 impl<'a> Folding<'a> {
-    fn new(network: &'a Network, semantics: &'a Semantics) -> Self {
+    fn new(
+        network: &'a Network,
+        semantics: &'a Semantics,
+        inputs: &'a BTreeMap<String, Sends>,
+        schedule: &'a Schedule,
+    ) -> Result<Self> {
         let ids = || network.nodes.ids();
         let mut into: IdVec<NodeId, Vec<_>> = ids().map(|_| Vec::new()).collect();
         let mut readers: IdVec<NodeId, usize> = ids().map(|_| 0).collect();
@@ -97,123 +129,140 @@ impl<'a> Folding<'a> {
             into[e.to].push((i, e.from));
             readers[e.from] += 1;
         }
-        Self {
+        Ok(Self {
             network,
             semantics,
+            inputs,
+            schedule,
+            order: order(network, schedule)?,
+            held: held(network, schedule, semantics),
+            recurrent: recurrent(network, schedule),
+            delays: delays(network, semantics)?,
             into,
             readers,
             forms: ids().map(|_| Form::default()).collect(),
-            populations: BTreeMap::new(),
-            received: BTreeMap::new(),
-            app: AppGraph::default(),
-            outputs: BTreeMap::new(),
+            receivers: BTreeMap::new(),
+            shown: BTreeMap::new(),
             fuel: Fuel::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
+        })
+    }
+
+    /// The lag of what a sender sends along an edge that carries its step.
+    fn least_lag(&self) -> u32 {
+        u32::from(self.semantics.edge_delay == EdgeDelay::Chip)
+    }
+
+    fn visit(&mut self, id: NodeId, node: &Node) -> Fallible<()> {
+        if matches!(node.op, Op::Input { .. }) {
+            return match self.into[id].is_empty() {
+                true => Ok(()),
+                false => Err(unsupported(node, "an edge leads into the Input")),
+            };
         }
-    }
-
-    fn sources(&mut self) {
-        for id in self.network.inputs() {
-            let node = &self.network.nodes[id];
-            match out_shape(node) {
-                Ok(shape) => self.populate(id, shape, Model::SpikeSource),
-                Err(error) => self.errors.push(error),
-            }
-        }
-    }
-
-    fn populate(&mut self, id: NodeId, shape: Shape, model: Model) {
-        let node = &self.network.nodes[id];
-        let pop = self.app.populations.push(Population {
-            name: node.name.clone(),
-            shape,
-            model,
-            sends: Sends::Spikes,
-            order: AtomOrder::RowMajor,
-            timing: None,
-            accumulator: None,
-            record: Vec::new(),
-            origin: node.origin.derived(PASS),
-        });
-        self.populations.insert(id, pop);
-    }
-
-    fn visit(
-        &mut self,
-        id: NodeId,
-        node: &Node,
-        schedule: &Schedule,
-    ) -> std::result::Result<(), Diagnostic> {
-        // Edges that carry the previous step all start at neurons, whose
-        // output needs no form.
-        let input = self.input(id, node, schedule)?;
+        let n = in_shape(node)?.len();
+        let mut input = self.input(id, node, n)?;
+        let kept = self.order.kept.contains(&id);
         match &node.op {
-            Op::Input { .. } => {
-                if !self.into[id].is_empty() {
-                    return Err(unsupported(node, "an edge leads into the Input"));
-                }
-            }
             Op::Output { .. } => {
-                let port = self.output(node, &input)?;
-                self.outputs.insert(id, port);
+                self.output(id, node, &input)?;
                 self.forms[id] = input;
             }
             Op::Flatten { .. } => self.forms[id] = input,
-            Op::Scale { scale } => {
-                let n = out_shape(node)?.len();
-                let factors = Param::new(scale.clone(), n)
-                    .ok_or_else(|| wrong_size(node, "scale", scale, n))?;
-                let factors: Vec<f64> = (0..n).map(|i| factors.at(i)).collect();
-                self.forms[id] = input.scaled(&factors, node, &mut self.fuel)?;
+            Op::Delay { .. } if kept => {
+                let neuron = blank(NeuronKind::Linear, input.constant(n));
+                check_bias(node, &neuron.bias)?;
+                let sends = Sends::Values;
+                self.receivers.insert(
+                    id,
+                    Receiver {
+                        neuron,
+                        sends,
+                        input,
+                    },
+                );
             }
-            Op::Linear { weight } => {
-                let w = matrix(weight, node, out_shape(node)?.len(), in_shape(node)?.len())?;
-                self.forms[id] = input.through(&w, node, &mut self.fuel)?;
+            Op::Delay { .. } => {
+                let steps = self.delays.get(&id).cloned().unwrap_or_default();
+                self.forms[id] = input.delayed(&steps, n, node, &mut self.fuel)?;
             }
-            Op::Affine { weight, bias } => {
-                let n = out_shape(node)?.len();
-                let w = matrix(weight, node, n, in_shape(node)?.len())?;
-                if bias.len() != n {
-                    return Err(wrong_size(node, "bias", bias, n));
+            Op::Lif { .. }
+            | Op::CubaLif { .. }
+            | Op::Li { .. }
+            | Op::CubaLi { .. }
+            | Op::I { .. }
+            | Op::If { .. }
+            | Op::Threshold { .. } => {
+                let neuron = neuron(node, input.constant(n), self.held[id])?;
+                let sends = self.sends_of(neuron.kind);
+                self.receivers.insert(
+                    id,
+                    Receiver {
+                        neuron,
+                        sends,
+                        input,
+                    },
+                );
+            }
+            Op::Affine { .. }
+            | Op::Linear { .. }
+            | Op::Scale { .. }
+            | Op::Conv1d { .. }
+            | Op::Conv2d { .. }
+            | Op::SumPool2d { .. }
+            | Op::AvgPool2d { .. } => {
+                let linear = ops::linear(node, &mut self.fuel)?;
+                let linear =
+                    linear.ok_or_else(|| Diagnostic::internal("a linear node without a map"))?;
+                input = input.through(&linear.map, n, node, &mut self.fuel)?;
+                if let Some(bias) = linear.bias {
+                    input.offset(self.bias_from(id), &bias);
                 }
-                let bias = bias.to_f64();
-                if input.is_recurrent() && schedule.on_cycle(id) {
-                    self.check_recurrent_bias(node, &bias)?;
-                }
-                self.forms[id] = input.through(&w, node, &mut self.fuel)?.offset(&bias);
+                self.forms[id] = input;
             }
-            Op::Lif { .. } | Op::If { .. } => {
-                let neuron = neuron(node, &input)?;
-                let shape = out_shape(node)?;
-                self.populate(id, shape, Model::Neuron(Neuron::Continuous(neuron)));
-                self.received.insert(self.populations[&id], input);
-            }
-            _ => {
-                return Err(unsupported(
-                    node,
-                    "the chip path does not take this node yet",
-                ));
-            }
+            Op::Input { .. } => {}
         }
         Ok(())
     }
 
-    /// The sum of what arrives at a node.
-    fn input(
-        &mut self,
-        id: NodeId,
-        node: &Node,
-        schedule: &Schedule,
-    ) -> std::result::Result<Form, Diagnostic> {
+    fn sends_of(&self, kind: NeuronKind) -> Sends {
+        match kind {
+            NeuronKind::Lif | NeuronKind::If | NeuronKind::CubaLif => match self.semantics.reset {
+                Reset::MultiSubtract => Sends::Counts { max: MAX_COUNT },
+                Reset::VReset
+                | Reset::Zero
+                | Reset::Subtract
+                | Reset::SnntorchSubtract
+                | Reset::None => Sends::Spikes,
+            },
+            NeuronKind::Threshold => Sends::Spikes,
+            NeuronKind::Li | NeuronKind::CubaLi | NeuronKind::I | NeuronKind::Linear => {
+                Sends::Values
+            }
+        }
+    }
+
+    /// The step in which the bias of a node begins to act.
+    fn bias_from(&self, id: NodeId) -> u32 {
+        let late = self.recurrent[id]
+            && self.semantics.recurrent_bias_t0 == RecurrentBiasT0::Off
+            && self.semantics.bias == Bias::Synapse;
+        u32::from(late)
+    }
+
+    /// The sum of what arrives at a node, `n` values.
+    fn input(&mut self, id: NodeId, node: &Node, n: usize) -> Fallible<Form> {
         let edges = std::mem::take(&mut self.into[id]);
         let mut sum = Form::default();
-        let n = in_shape(node)?.len();
         for &(edge, from) in &edges {
-            let op = &self.network.nodes[from].op;
             self.readers[from] -= 1;
-            let form = if op.is_stateful() || matches!(op, Op::Input { .. }) {
-                Form::sent_by(from, schedule.is_previous(edge))
+            let form = if sends(&self.network.nodes[from].op) {
+                let previous = u32::from(self.schedule.is_previous(edge));
+                Form::sent_by(from, previous.max(self.least_lag()))
+            } else if self.order.kept.contains(&from) {
+                let steps = self.delays.get(&from).cloned().unwrap_or_default();
+                Form::sent_by(from, 0).delayed(&steps, n, node, &mut self.fuel)?
             } else if self.readers[from] == 0 {
                 std::mem::take(&mut self.forms[from])
             } else {
@@ -225,75 +274,81 @@ impl<'a> Folding<'a> {
         Ok(sum)
     }
 
-    fn check_recurrent_bias(
-        &self,
-        node: &Node,
-        bias: &[f64],
-    ) -> std::result::Result<(), Diagnostic> {
-        let late = self.semantics.recurrent_bias_t0 == RecurrentBiasT0::Off
-            && self.semantics.bias == Bias::Synapse;
-        if !late || bias.iter().all(|&b| b == 0.0) {
-            return Ok(());
-        }
-        Err(Diagnostic::error(
-            Code::OptionUnsupported,
-            &node.origin,
-            format!(
-                "the recurrent bias of '{}' can't be left out of step 0 on the chip yet",
-                escape(&node.name)
-            ),
-        )
-        .note("--recurrent-bias-t0 is off, by itself or through --profile")
-        .help("pass --recurrent-bias-t0 on, or use `s2c golden`, which runs it"))
-    }
-
-    /// An Output shows what exactly one Input or neuron sends.
-    fn output(&self, node: &Node, input: &Form) -> std::result::Result<OutputPort, Diagnostic> {
-        let help = "let exactly one neuron or Input feed the Output, directly or through Flatten; \
-                    `s2c golden` runs the graph as it is";
-        let mut terms = input.terms.iter();
-        let problem = match (terms.next(), terms.next()) {
-            (None, _) => "nothing that spikes feeds the Output",
-            (Some(_), Some(_)) => "several neurons add up at the Output",
-            (Some((&(source, _), term)), None) => {
-                if term.map != LinearMap::Identity || input.constant.is_some() {
-                    "weights or a bias lie between the last neuron and the Output"
-                } else if let Some(&source) = self.populations.get(&source) {
-                    return Ok(OutputPort {
-                        name: node.name.clone(),
-                        source,
-                        origin: node.origin.derived(PASS),
-                    });
-                } else {
-                    "the neuron that feeds the Output can't be mapped"
-                }
-            }
-        };
-        Err(unsupported(node, problem).help(help))
-    }
-
     fn finish(mut self) -> Result<(AppGraph, Vec<Diagnostic>)> {
-        let received = std::mem::take(&mut self.received);
-        for (post, form) in received {
+        let mut app = AppGraph::default();
+        let mut numbers: BTreeMap<NodeId, PopId> = BTreeMap::new();
+        for id in self.network.inputs() {
+            let node = &self.network.nodes[id];
+            let sends = self
+                .inputs
+                .get(&node.name)
+                .copied()
+                .unwrap_or(Sends::Spikes);
+            match out_shape(node) {
+                Ok(shape) => {
+                    let pop =
+                        app.populations
+                            .push(population(node, shape, Model::SpikeSource, sends));
+                    numbers.insert(id, pop);
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        let is_output = |id: &NodeId| matches!(self.network.nodes[*id].op, Op::Output { .. });
+        let all = self.schedule.order.iter().copied();
+        let (outputs, others): (Vec<NodeId>, Vec<NodeId>) = all
+            .filter(|id| self.receivers.contains_key(id))
+            .partition(is_output);
+        let mut forms: Vec<(NodeId, PopId, Form)> = Vec::new();
+        for id in others.into_iter().chain(outputs) {
+            let node = &self.network.nodes[id];
+            let Some(receiver) = self.receivers.remove(&id) else {
+                continue;
+            };
+            let model = Model::Neuron(Neuron::Continuous(receiver.neuron));
+            match out_shape(node) {
+                Ok(shape) => {
+                    let pop = app
+                        .populations
+                        .push(population(node, shape, model, receiver.sends));
+                    numbers.insert(id, pop);
+                    forms.push((id, pop, receiver.input));
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        for (id, post, form) in forms {
+            let node = &self.network.nodes[id];
             // Sorted by population, not by node, so that projections ascend.
-            let mut terms: Vec<(PopId, bool, Term)> = Vec::new();
-            for ((source, previous), term) in form.terms {
-                match self.populations.get(&source) {
-                    Some(&pre) => terms.push((pre, previous, term)),
+            let mut terms: Vec<(PopId, u32, Term)> = Vec::new();
+            for ((source, lag), term) in form.terms {
+                match numbers.get(&source) {
+                    Some(&pre) => terms.push((pre, lag, term)),
                     None if !self.errors.is_empty() => {}
                     None => return Err(Diagnostic::internal("a source has no population").into()),
                 }
             }
-            terms.sort_by_key(|&(pre, previous, _)| (pre, previous));
-            for (pre, previous, term) in terms {
-                if let Err(error) = self.project(pre, post, previous, term) {
-                    self.errors.push(error);
+            terms.sort_by_key(|&(pre, lag, _)| (pre, lag));
+            for (pre, lag, term) in terms {
+                match project(&mut app, (pre, post, lag), term, node, &mut self.fuel) {
+                    Ok(warning) => self.warnings.extend(warning),
+                    Err(error) => self.errors.push(error),
                 }
             }
         }
-        self.app.outputs = self.outputs.into_values().collect();
-        distinguish_names(&mut self.app);
-        if self.app.outputs.is_empty() && self.errors.is_empty() {
+        for id in self.network.outputs() {
+            let node = &self.network.nodes[id];
+            let source = self.shown.get(&id).unwrap_or(&id);
+            if let Some(&source) = numbers.get(source) {
+                app.outputs.push(OutputPort {
+                    name: node.name.clone(),
+                    source,
+                    origin: node.origin.derived(PASS),
+                });
+            }
+        }
+        distinguish_names(&mut app, self.least_lag());
+        if app.outputs.is_empty() && self.errors.is_empty() {
             let origin = self.network.nodes.values().next().map(|n| n.origin.clone());
             self.errors.push(Diagnostic::error(
                 Code::NoInputs,
@@ -302,182 +357,83 @@ impl<'a> Folding<'a> {
             ));
         }
         if self.errors.is_empty() {
-            Ok((self.app, self.warnings))
+            Ok((app, self.warnings))
         } else {
             self.warnings.extend(self.errors);
             Err(Diagnostics(self.warnings))
         }
     }
+}
 
-    fn project(
-        &mut self,
-        pre: PopId,
-        post: PopId,
-        previous_step: bool,
-        term: Term,
-    ) -> std::result::Result<(), Diagnostic> {
-        let target = &self.app.populations[post];
-        let n = target.n_atoms();
-        let (name, origin) = match term.weights {
-            Some((name, origin)) => (name, origin),
-            None => (arrow(&self.app, pre, post), target.origin.root().clone()),
+fn population(node: &Node, shape: Shape, model: Model, sends: Sends) -> Population {
+    Population {
+        name: node.name.clone(),
+        shape,
+        model,
+        sends,
+        order: AtomOrder::RowMajor,
+        timing: None,
+        accumulator: None,
+        record: Vec::new(),
+        origin: node.origin.derived(PASS),
+    }
+}
+
+/// The steps of every Delay: its seconds by dt, to nearest.
+fn delays(network: &Network, semantics: &Semantics) -> Result<BTreeMap<NodeId, Vec<u32>>> {
+    let mut found = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (id, node) in network.nodes.iter() {
+        let Op::Delay { delay } = &node.op else {
+            continue;
         };
-        if term.map.elements() < n * self.app.populations[pre].n_atoms() {
-            let node = self.network.node_named(&target.name);
-            let node = node.map(|id| &self.network.nodes[id]);
-            let node = node.ok_or_else(|| Diagnostic::internal("a population has no node"))?;
-            self.fuel.take(node, n, n, 1)?;
+        match steps_of(node, delay, semantics) {
+            Ok(steps) => {
+                found.insert(id, steps);
+            }
+            Err(error) => errors.push(error),
         }
-        let weights = term.map.into_dense(n);
-        if let Some(at) = weights.data.iter().position(|w| !w.is_finite()) {
-            return Err(Diagnostic::error(
-                Code::BadParameter,
-                &origin,
-                format!("a weight of '{}' is not finite", escape(&name)),
-            )
-            .note(format!(
-                "from atom {} to atom {}: {}",
-                at % weights.cols,
-                at / weights.cols,
-                weights.data[at]
-            )));
-        }
-        if weights.data.iter().all(|&w| w == 0.0) {
-            self.warnings.push(Diagnostic::warning(
-                Code::NoUpdate,
-                &origin,
-                format!("all weights of '{}' are zero", escape(&name)),
-            ));
-        }
-        let weights = weights
-            .into_tensor()
-            .ok_or_else(|| Diagnostic::internal("a folded matrix has a wrong shape"))?;
-        self.app.projections.push(Projection {
-            name,
-            pre,
-            post,
-            connector: Connector::Dense,
-            weights,
-            delay: None,
-            lag: u32::from(previous_step),
-            origin: origin.derived(PASS),
-        });
-        Ok(())
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        Err(Diagnostics(errors))
     }
 }
 
-fn arrow(app: &AppGraph, pre: PopId, post: PopId) -> String {
-    format!(
-        "{}->{}",
-        app.populations[pre].name, app.populations[post].name
-    )
-}
-
-/// A weight node between several populations gives several projections of its
-/// name; their ends, and the step class, tell them apart.
-fn distinguish_names(app: &mut AppGraph) {
-    let count = |app: &AppGraph| {
-        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-        for p in app.projections.values() {
-            *uses.entry(p.name.clone()).or_default() += 1;
-        }
-        uses
-    };
-    let uses = count(app);
-    let ids: Vec<_> = app.projections.ids().collect();
-    for &id in &ids {
-        let p = &app.projections[id];
-        let ends = arrow(app, p.pre, p.post);
-        if uses[&p.name] > 1 && p.name != ends {
-            app.projections[id].name = format!("{}:{ends}", p.name);
-        }
-    }
-    let uses = count(app);
-    for &id in &ids {
-        let p = &mut app.projections[id];
-        if uses[&p.name] > 1 && p.lag > 0 {
-            p.name.push_str(":previous");
-        }
-    }
-}
-
-fn neuron(node: &Node, input: &Form) -> std::result::Result<ContinuousNeuron, Diagnostic> {
+fn steps_of(node: &Node, delay: &Tensor, semantics: &Semantics) -> Fallible<Vec<u32>> {
     let n = out_shape(node)?.len();
-    if n == 0 {
-        return Err(unsupported(node, "the population has no neurons"));
+    if delay.len() != 1 && delay.len() != n {
+        return Err(wrong_size(node, "delay", delay, n));
     }
-    let param = |name: &str, tensor: &Tensor| {
-        let param =
-            Param::new(tensor.clone(), n).ok_or_else(|| wrong_size(node, name, tensor, n))?;
-        let bad = (0..tensor.len()).find(|&i| !tensor.at(i).is_finite());
-        match bad {
-            None => Ok(param),
-            Some(i) => Err(bad_parameter(node, &format!("{name} is not finite"))
-                .note(format!("element {i} is {}", tensor.at(i)))),
-        }
-    };
-    let reset = |v_reset: &Option<Tensor>| match v_reset {
-        Some(t) => param("v_reset", t),
-        None => Ok(Param::uniform(0.0)),
-    };
-    let bias = match &input.constant {
-        Some(c) => Constant::always(Param::per_atom(c.clone())),
-        None => Constant::ZERO,
-    };
-    if !input.constant.iter().flatten().all(|b| b.is_finite()) {
-        return Err(bad_parameter(node, "the sum of its biases is not finite"));
-    }
-    let blank = ContinuousNeuron {
-        kind: NeuronKind::If,
-        tau: None,
-        tau_syn: None,
-        w_in: None,
-        r: None,
-        v_leak: None,
-        v_threshold: None,
-        v_reset: None,
-        bias,
-        hold: false,
-    };
-    match &node.op {
-        Op::Lif {
-            tau,
-            r,
-            v_leak,
-            v_threshold,
-            v_reset,
-        } => Ok(ContinuousNeuron {
-            kind: NeuronKind::Lif,
-            tau: Some(param("tau", tau)?),
-            r: Some(param("r", r)?),
-            v_leak: Some(param("v_leak", v_leak)?),
-            v_threshold: Some(param("v_threshold", v_threshold)?),
-            v_reset: Some(reset(v_reset)?),
-            ..blank
-        }),
-        Op::If {
-            r,
-            v_threshold,
-            v_reset,
-        } => Ok(ContinuousNeuron {
-            r: Some(param("r", r)?),
-            v_threshold: Some(param("v_threshold", v_threshold)?),
-            v_reset: Some(reset(v_reset)?),
-            ..blank
-        }),
-        _ => Err(Diagnostic::internal("a stateless node is no neuron")),
-    }
+    let dt = semantics.dt_in_file_units().ok_or_else(|| {
+        Diagnostic::error(
+            Code::DtMissing,
+            &node.origin,
+            format!(
+                "the Delay '{}' needs the time step of the network",
+                escape(&node.name)
+            ),
+        )
+        .help("pass --dt SECONDS as in training")
+    })?;
+    let steps = delay_steps(node, delay, dt)?;
+    let most = |_| bad_parameter(node, "a delay is longer than 2^32 steps");
+    steps
+        .into_iter()
+        .map(|s| u32::try_from(s).map_err(most))
+        .collect()
 }
 
-fn shape_of(node: &Node, shape: &Option<Shape>) -> std::result::Result<Shape, Diagnostic> {
+fn shape_of(node: &Node, shape: &Option<Shape>) -> Fallible<Shape> {
     shape
         .clone()
         .ok_or_else(|| Diagnostic::internal(format!("'{}' has no shape yet", escape(&node.name))))
 }
-fn in_shape(node: &Node) -> std::result::Result<Shape, Diagnostic> {
+fn in_shape(node: &Node) -> Fallible<Shape> {
     shape_of(node, &node.in_shape)
 }
-fn out_shape(node: &Node) -> std::result::Result<Shape, Diagnostic> {
+fn out_shape(node: &Node) -> Fallible<Shape> {
     shape_of(node, &node.out_shape)
 }
 

@@ -68,19 +68,26 @@ fn neurons() -> Op {
 }
 
 fn fold(nodes: &[(&str, Op)], edges: &[(&str, &str)]) -> Result<(AppGraph, Vec<Diagnostic>)> {
-    canonicalise(&network(nodes, edges), &Profile::Nir.semantics())
+    canonicalise(
+        &network(nodes, edges),
+        &Profile::Nir.semantics(),
+        &BTreeMap::new(),
+    )
 }
 
-fn projections(app: &AppGraph) -> Vec<(String, Vec<f64>, bool)> {
+fn projections(app: &AppGraph) -> Vec<(String, Vec<f64>, u32)> {
     let all = app.projections.values();
-    all.map(|p| (p.name.clone(), p.weights.to_f64(), p.previous_step))
+    all.map(|p| (p.name.clone(), p.weights.to_f64(), p.lag))
         .collect()
 }
 
 fn bias(app: &AppGraph, name: &str) -> Vec<f64> {
     let pop = app.population_named(name).expect("a population");
     match &app.populations[pop].model {
-        Model::Neuron(Neuron::Continuous(n)) => (0..2).map(|i| n.bias.at(i)).collect(),
+        Model::Neuron(Neuron::Continuous(n)) => n
+            .bias
+            .at_step(0)
+            .map_or(vec![0.0; 2], |b| (0..2).map(|i| b.at(i)).collect()),
         Model::Neuron(Neuron::Discrete(_)) | Model::SpikeSource => vec![],
     }
 }
@@ -111,7 +118,7 @@ fn a_chain_of_weights_becomes_one_projection_and_one_bias() {
     // [1 1; 0 1] * diag(2 1) * [1 2; 3 4]
     assert_eq!(
         projections(&app),
-        [("b".to_owned(), vec![5.0, 8.0, 3.0, 4.0], false)]
+        [("b".to_owned(), vec![5.0, 8.0, 3.0, 4.0], 0)]
     );
     assert_eq!(bias(&app, "n"), [12.0, 20.0]);
     assert_eq!(app.outputs[0].source, app.population_named("n").expect("n"));
@@ -133,8 +140,8 @@ fn an_edge_between_neurons_is_an_identity() {
     assert_eq!(
         projections(&app),
         [
-            ("in->a".to_owned(), eye.clone(), false),
-            ("a->b".to_owned(), eye, false)
+            ("in->a".to_owned(), eye.clone(), 0),
+            ("a->b".to_owned(), eye, 0)
         ]
     );
 }
@@ -161,7 +168,7 @@ fn parallel_paths_add_up_and_a_fork_carries_its_bias_once_a_path() {
     .expect("folds");
     assert_eq!(
         projections(&app),
-        [("w".to_owned(), vec![5.0, 0.0, 0.0, 5.0], false)]
+        [("w".to_owned(), vec![5.0, 0.0, 0.0, 5.0], 0)]
     );
     assert_eq!(bias(&app, "n"), [4.0, 8.0]);
 }
@@ -180,24 +187,37 @@ fn a_recurrent_path_is_a_projection_of_its_own() {
     .expect("folds");
     let all = projections(&app);
     assert_eq!(all[0].0, "in->n");
-    assert_eq!(all[1], ("rec".to_owned(), vec![0.5, 0.0, 0.0, 0.5], true));
+    assert_eq!(all[1], ("rec".to_owned(), vec![0.5, 0.0, 0.0, 0.5], 1));
     assert_eq!(bias(&app, "n"), [1.0, 1.0]);
 }
 
 #[test]
-fn a_recurrent_bias_that_must_wait_is_refused() {
+fn a_recurrent_bias_may_wait_one_step() {
     let network = network(
         &[
             ("in", input()),
             ("n", neurons()),
             ("rec", affine([0.5, 0.0, 0.0, 0.5], [1.0, 1.0])),
+            ("b", affine([1.0, 0.0, 0.0, 1.0], [0.25, 0.0])),
             ("out", output()),
         ],
-        &[("in", "n"), ("n", "rec"), ("rec", "n"), ("n", "out")],
+        &[
+            ("in", "b"),
+            ("b", "n"),
+            ("n", "rec"),
+            ("rec", "n"),
+            ("n", "out"),
+        ],
     );
-    let error = canonicalise(&network, &Profile::Norse.semantics()).expect_err("bias off at 0");
-    assert_eq!(error.0[0].code, Code::OptionUnsupported);
-    assert!(error.to_string().contains("'rec'"));
+    let (app, _) =
+        canonicalise(&network, &Profile::Norse.semantics(), &BTreeMap::new()).expect("folds");
+    let bias = &neuron_of(&app, "n").bias;
+    let steps: Vec<_> = bias
+        .entries()
+        .iter()
+        .map(|(s, p)| (*s, p.at(0), p.at(1)))
+        .collect();
+    assert_eq!(steps, [(0, 0.25, 0.0), (1, 1.25, 1.0)]);
 }
 
 #[test]
@@ -217,24 +237,139 @@ fn a_weight_node_between_many_gives_names_by_their_ends() {
     assert_eq!(names, ["w:in->n", "w:in2->n"]);
 }
 
+fn neuron_of(app: &AppGraph, name: &str) -> ContinuousNeuron {
+    let pop = app.population_named(name).expect("a population");
+    match &app.populations[pop].model {
+        Model::Neuron(Neuron::Continuous(n)) => n.clone(),
+        Model::Neuron(Neuron::Discrete(_)) | Model::SpikeSource => panic!("no neuron"),
+    }
+}
+
+fn shown(
+    nodes: &[(&str, Op)],
+    edges: &[(&str, &str)],
+) -> (NeuronKind, Sends, Vec<(Vec<f64>, u32)>) {
+    let (app, _) = fold(nodes, edges).expect("folds");
+    let port = &app.outputs[0];
+    assert_eq!(app.populations[port.source].name, "out");
+    let into = app
+        .incoming(port.source)
+        .map(|(_, p)| (p.weights.to_f64(), p.lag));
+    let kind = neuron_of(&app, "out").kind;
+    (kind, app.populations[port.source].sends, into.collect())
+}
+
 #[test]
-fn outputs_that_no_single_neuron_feeds_are_refused() {
+fn an_output_behind_weights_or_a_sum_shows_values() {
     let nodes = [
         ("in", input()),
         ("n", neurons()),
-        ("w", linear([1.0, 0.0, 0.0, 1.0])),
+        ("w", linear([1.0, 2.0, 0.0, 1.0])),
         ("out", output()),
     ];
-    let cases: [&[(&str, &str)]; 3] = [
-        &[("in", "n"), ("n", "w"), ("w", "out")],
-        &[("in", "n"), ("in", "w"), ("n", "out"), ("in", "out")],
-        &[("in", "n"), ("in", "w")],
+    let w = vec![1.0, 2.0, 0.0, 1.0];
+    let eye = vec![1.0, 0.0, 0.0, 1.0];
+    assert_eq!(
+        shown(&nodes, &[("in", "n"), ("n", "w"), ("w", "out")]),
+        (NeuronKind::Linear, Sends::Values, vec![(w.clone(), 0)])
+    );
+    let edges = [("in", "n"), ("in", "w"), ("w", "out"), ("n", "out")];
+    assert_eq!(
+        shown(&nodes, &edges),
+        (NeuronKind::Linear, Sends::Values, vec![(w, 0), (eye, 0)])
+    );
+    let error = fold(&nodes, &[("in", "n"), ("in", "w")]).expect_err("nothing to show");
+    assert!(error.to_string().contains("'out'"));
+}
+
+#[test]
+fn late_spikes_stay_spikes() {
+    let delay = Op::Delay {
+        delay: Tensor::vector(vec![1.0, 3.0]),
+    };
+    let nodes = [
+        ("in", input()),
+        ("n", neurons()),
+        ("d", delay),
+        ("out", output()),
     ];
-    for edges in cases {
-        let error = fold(&nodes, edges).expect_err("no neuron to show");
-        assert_eq!(error.0[0].code, Code::GraphUnsupported);
-        assert!(error.to_string().contains("'out'"));
-    }
+    let edges = [("in", "n"), ("n", "d"), ("d", "out")];
+    let mut semantics = Profile::Nir.semantics();
+    semantics.dt = Some(1.0);
+    let (app, _) =
+        canonicalise(&network(&nodes, &edges), &semantics, &BTreeMap::new()).expect("folds");
+    let out = neuron_of(&app, "out");
+    assert_eq!(out.kind, NeuronKind::Threshold);
+    assert_eq!(out.v_threshold, Some(Param::uniform(0.5)));
+    let found: Vec<_> = projections(&app)
+        .into_iter()
+        .skip(1)
+        .map(|p| (p.1, p.2))
+        .collect();
+    assert_eq!(
+        found,
+        [(vec![1.0, 0.0, 0.0, 0.0], 1), (vec![0.0, 0.0, 0.0, 1.0], 3)]
+    );
+    let names: Vec<_> = projections(&app).into_iter().map(|p| p.0).collect();
+    assert_eq!(names, ["in->n", "n->out:previous", "n->out:late3"]);
+}
+
+#[test]
+fn a_bias_before_a_delay_is_late_too() {
+    let nodes = [
+        ("in", input()),
+        ("w", affine([1.0, 0.0, 0.0, 1.0], [5.0, 7.0])),
+        (
+            "d",
+            Op::Delay {
+                delay: Tensor::vector(vec![0.0, 2.0]),
+            },
+        ),
+        ("n", neurons()),
+        ("out", output()),
+    ];
+    let edges = [("in", "w"), ("w", "d"), ("d", "n"), ("n", "out")];
+    let mut semantics = Profile::Nir.semantics();
+    semantics.dt = Some(1.0);
+    let (app, _) =
+        canonicalise(&network(&nodes, &edges), &semantics, &BTreeMap::new()).expect("folds");
+    let bias = neuron_of(&app, "n").bias;
+    let at = |s| bias.at_step(s).map(|p| (p.at(0), p.at(1)));
+    assert_eq!((at(1), at(2)), (Some((5.0, 0.0)), Some((5.0, 7.0))));
+}
+
+#[test]
+fn a_filter_of_a_delay_keeps_the_delay_as_a_population() {
+    // y(t) = x(t) + 0.5 y(t - 2)
+    let nodes = [
+        ("in", input()),
+        ("n", neurons()),
+        ("sum", scale([1.0, 1.0])),
+        (
+            "d",
+            Op::Delay {
+                delay: Tensor::scalar(2.0),
+            },
+        ),
+        ("half", scale([0.5, 0.5])),
+        ("out", output()),
+    ];
+    let edges = [
+        ("in", "n"),
+        ("n", "sum"),
+        ("half", "sum"),
+        ("sum", "d"),
+        ("d", "half"),
+        ("sum", "out"),
+    ];
+    let mut semantics = Profile::Nir.semantics();
+    semantics.dt = Some(1.0);
+    let folded = canonicalise(&network(&nodes, &edges), &semantics, &BTreeMap::new());
+    let (app, _) = folded.expect("folds");
+    let d = app.population_named("d").expect("kept");
+    assert_eq!(app.populations[d].sends, Sends::Values);
+    let loops: Vec<_> = app.incoming(d).map(|(_, p)| (p.pre == d, p.lag)).collect();
+    assert_eq!(loops, [(false, 0), (true, 2)]);
 }
 
 #[test]
