@@ -378,7 +378,7 @@ mod tests {
     fn the_user_bounds_the_slices() {
         let options = MappingOptions {
             atoms_per_core: BTreeMap::from([("hid".to_owned(), 8)]),
-            seed: 0,
+            ..MappingOptions::default()
         };
         let (graph, _) = cut(&[("in", 4), ("hid", 20)], &["in>hid"], &options).expect("fits");
         assert_eq!(sizes(&graph), [4, 8, 8, 4]);
@@ -388,7 +388,7 @@ mod tests {
     fn an_option_for_no_population_is_named() {
         let options = MappingOptions {
             atoms_per_core: BTreeMap::from([("hdi".to_owned(), 8)]),
-            seed: 0,
+            ..MappingOptions::default()
         };
         let error = cut(&[("in", 4), ("hid", 20)], &["in>hid"], &options).expect_err("typo");
         assert!(error.to_string().contains("populations: in, hid"));

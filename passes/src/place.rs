@@ -128,7 +128,7 @@ mod tests {
     fn graph(atoms: usize, most: u32) -> MachineGraph {
         let options = MappingOptions {
             atoms_per_core: BTreeMap::from([("hid".to_owned(), most)]),
-            seed: 0,
+            ..MappingOptions::default()
         };
         let app = quantised(&[("in", 4), ("hid", atoms)], &["in>hid", "hid~hid"]);
         let cut = crate::partition::partition(&app, &Target::spinnaker2(), 1000, &options);

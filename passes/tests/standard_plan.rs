@@ -199,7 +199,7 @@ fn every_mode_and_slicing_is_proved() {
             let caps = ["hid", "z", "in"].map(|name| (name.to_owned(), cap));
             let options = MappingOptions {
                 atoms_per_core: caps.into(),
-                seed: 0,
+                ..MappingOptions::default()
             };
             map(&mut module, &options);
             assert!(
@@ -260,7 +260,7 @@ fn more_slices_than_pes_are_counted() {
     let target = Target::spinnaker2();
     let options = MappingOptions {
         atoms_per_core: [("in".to_owned(), 1)].into(),
-        seed: 0,
+        ..MappingOptions::default()
     };
     let context = PassContext {
         target: &target,

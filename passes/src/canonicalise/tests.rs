@@ -1,5 +1,6 @@
 use super::*;
 use ir::network::Edge;
+use ir::neuron::Param;
 use ir::semantics::Profile;
 use ir::tensor::Data;
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::balance_delays::balance;
 use crate::testing::sized_app;
 use ir::id::Id;
-use ir::neuron::{Param, ResetRule};
+use ir::neuron::{Constant, Fire, Membrane, Param, ResetRule};
 use ir::semantics::{Profile, Rounding, ScaleMode};
 use ir::tensor::{Data, Shape, Tensor};
 
@@ -20,6 +20,14 @@ fn set(app: &mut AppGraph, change: impl FnOnce(&mut DiscreteNeuron)) {
     if let Model::Neuron(Neuron::Discrete(n)) = &mut app.populations[hid()].model {
         change(n);
     }
+}
+
+fn fire(neuron: &DiscreteNeuron) -> &Fire {
+    neuron.fire.as_ref().expect("spikes")
+}
+
+fn fire_mut(neuron: &mut DiscreteNeuron) -> &mut Fire {
+    neuron.fire.as_mut().expect("spikes")
 }
 
 fn hid() -> PopId {
@@ -56,9 +64,9 @@ fn the_published_chip_neuron() {
     // The NIR paper's LIF on py-spinnaker2: tau 2.5 ms, dt 0.1 ms, threshold 0.1, scale 102.02
     let mut app = graph(1, &[1.0]);
     set(&mut app, |n| {
-        n.decay = Some(Param::uniform(1.0 - 1e-4 / 2.5e-3));
+        n.membrane = Membrane::Leaky(Param::uniform(1.0 - 1e-4 / 2.5e-3));
         n.gain = Param::uniform(1e-4 / 2.5e-3);
-        n.threshold = Param::uniform(0.1);
+        fire_mut(n).threshold = Param::uniform(0.1);
     });
     let q = Quantisation {
         weight_scale: Some(102.02),
@@ -67,8 +75,11 @@ fn the_published_chip_neuron() {
     run(&mut app, &q).expect("in range");
     assert_eq!(integers(&app), [102]);
     let n = neuron(&app);
-    assert!((n.threshold.at(0) - 255.05).abs() < 1e-9);
-    assert!((n.decay.expect("leaky").at(0) - 0.96).abs() < 1e-15);
+    assert!((fire(&n).threshold.at(0) - 255.05).abs() < 1e-9);
+    let Membrane::Leaky(decay) = &n.membrane else {
+        panic!("leaky")
+    };
+    assert!((decay.at(0) - 0.96).abs() < 1e-15);
     assert_eq!(n.gain.as_uniform(), Some(1.0));
     assert_eq!(app.populations[hid()].accumulator, Some(DType::I16));
 }
@@ -95,7 +106,7 @@ fn a_population_can_share_one_scale() {
     };
     run(&mut app, &q).expect("plain");
     assert_eq!(integers(&app), [12, -6, 127, 25]);
-    assert!(neuron(&app).threshold.as_uniform().is_some());
+    assert!(fire(&neuron(&app)).threshold.as_uniform().is_some());
 }
 
 #[test]
@@ -105,9 +116,9 @@ fn a_negative_gain_turns_the_weights_and_a_zero_gain_silences_them() {
     run(&mut app, &mode(WeightMode::Int8)).expect("plain");
     assert_eq!(integers(&app), [-127, 0]);
     let n = neuron(&app);
-    let unit = n.unit.expect("quantised");
+    let unit = n.unit.clone().expect("quantised");
     assert_eq!((unit.at(0), unit.at(1)), (0.5 / 127.0, 1.0));
-    assert_eq!(n.threshold.at(1), 1.0);
+    assert_eq!(fire(&n).threshold.at(1), 1.0);
 }
 
 #[test]
@@ -118,7 +129,7 @@ fn a_neuron_without_weights_stays_finite() {
     assert!(neuron(&app).unit.expect("quantised").as_uniform().is_some());
     let mut silent = graph(1, &[0.0]);
     run(&mut silent, &mode(WeightMode::Float)).expect("plain");
-    assert_eq!(neuron(&silent).threshold.at(0), 1.0);
+    assert_eq!(fire(&neuron(&silent)).threshold.at(0), 1.0);
 }
 
 #[test]
@@ -126,13 +137,13 @@ fn reset_and_offset_are_counted_in_units() {
     let mut app = graph(1, &[127.0]);
     set(&mut app, |n| {
         n.gain = Param::uniform(0.5);
-        n.offset = Some(Param::uniform(3.0));
-        n.reset = ResetRule::Subtract(Param::uniform(1.0));
+        n.offset = Constant::always(Param::uniform(3.0));
+        fire_mut(n).reset = ResetRule::Subtract(Param::uniform(1.0));
     });
     run(&mut app, &mode(WeightMode::Int8)).expect("plain");
     let n = neuron(&app);
-    assert_eq!(n.offset, Some(Param::uniform(6.0)));
-    assert_eq!(n.reset, ResetRule::Subtract(Param::uniform(2.0)));
+    assert_eq!(n.offset, Constant::always(Param::uniform(6.0)));
+    assert_eq!(fire(&n).reset, ResetRule::Subtract(Param::uniform(2.0)));
 }
 
 #[test]
@@ -186,7 +197,9 @@ fn a_fixed_scale_saturates_with_a_count() {
 fn values_that_no_scale_can_hold_are_refused() {
     for (weight, threshold) in [(5e-324, 1.0), (1e-300, 1.0), (f64::NAN, 1.0)] {
         let mut app = graph(1, &[weight]);
-        set(&mut app, |n| n.threshold = Param::uniform(threshold));
+        set(&mut app, |n| {
+            fire_mut(n).threshold = Param::uniform(threshold)
+        });
         let error = run(&mut app, &mode(WeightMode::Int8)).expect_err("no scale");
         assert_eq!(error.0[0].code, Code::BadParameter, "{weight}");
     }
