@@ -35,7 +35,7 @@ use ir::neuron::{
     ResetRule, Synapse,
 };
 use ir::semantics::{
-    Bias, Compare, IfGain, Integrator, Reset, Semantics, SpikeOn, SynDecay, SynGain, VFloor,
+    Bias, IfGain, Integrator, Reset, Semantics, SpikeOn, SynDecay, SynGain, VFloor,
 };
 
 impl Transform for Discretise {
@@ -188,7 +188,7 @@ impl Scope<'_> {
             NeuronKind::Lif | NeuronKind::CubaLif | NeuronKind::If => Some(self.fire()?),
             NeuronKind::Threshold => Some(Fire {
                 threshold: self.needed(&neuron.v_threshold)?.clone(),
-                compare: Compare::Gt,
+                compare: self.semantics.compare,
                 judge: SpikeOn::New,
                 reset: ResetRule::Keep,
                 hold: false,

