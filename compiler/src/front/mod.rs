@@ -14,9 +14,80 @@ pub mod data;
 pub mod lower;
 pub mod nir;
 
-use ir::{Code, Diagnostic, Origin};
+use ir::diag::{Diagnostics, Result, Severity};
+use ir::{Code, Diagnostic, Network, Origin};
 use std::io::Read;
 use std::path::Path;
+
+/// What an edge counts that a graph names several times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateEdges {
+    #[default]
+    Once,
+    /// As often as it occurs.
+    Sum,
+}
+
+/// How files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Repairs are errors.
+    pub strict: bool,
+    pub duplicate_edges: DuplicateEdges,
+}
+
+/// Reads and lowers a NIR file, with the repairs as warnings.
+///
+/// With `strict` they are errors; so should be the warnings that `infer-shapes`
+/// gives for the network: see [`refuse_repairs`].
+pub fn load(
+    bytes: &[u8],
+    file: &str,
+    options: ReadOptions,
+) -> Result<(Network, Vec<Diagnostic>)> {
+    let (graph, mut warnings) = nir::read(bytes, file)?;
+    let (network, more) = lower::lower_with(&graph, file, options.duplicate_edges)?;
+    warnings.extend(more);
+    if options.strict {
+        refuse_repairs(&warnings)?;
+    }
+    Ok((network, warnings))
+}
+
+/// For `--strict`: the repairs among the warnings of reading, lowering and
+/// `infer-shapes`, as errors.
+pub fn refuse_repairs(warnings: &[Diagnostic]) -> Result<()> {
+    let refuse = |warning: &Diagnostic| {
+        Diagnostic {
+            severity: Severity::Error,
+            ..warning.clone()
+        }
+        .note("--strict refuses what would be repaired")
+    };
+    let repairs = warnings.iter().filter(|w| is_repair(w.code));
+    let refused: Vec<Diagnostic> = repairs.map(refuse).collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(Diagnostics(refused))
+    }
+}
+
+/// Whether a warning of this code says that a file was not taken literally.
+pub fn is_repair(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NirLayout
+            | Code::NirDuplicateEdge
+            | Code::NirEdgeRepaired
+            | Code::NirPortAdded
+            | Code::NirDefault
+            | Code::NirInteger
+            | Code::ShapeLoose
+            | Code::Broadcast
+            | Code::InputShape
+    )
+}
 
 /// Largest file that [`read_file`] takes: 1 GiB.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;

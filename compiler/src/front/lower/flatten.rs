@@ -4,9 +4,15 @@
 //! into the graph is an edge to whatever its Input feeds. The same holds for
 //! an Input with predecessors (some exporters left them in the middle of a
 //! flattened graph) and an Output with successors.
+//!
+//! Identities can join two nodes over several paths: a skip connection without
+//! weights. The value then counts as often as there are paths.
 
-use super::Faults;
+use super::edges::repaired;
+use super::{Faults, ports};
+use crate::front::DuplicateEdges;
 use crate::front::nir::{NirContent, NirGraph, NirNode, natural_cmp};
+use ir::network::Op;
 use ir::origin::escape;
 use ir::{Code, Diagnostic, Origin};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,21 +20,40 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most edges after flattening: identities multiply them.
 const MAX_EDGES: usize = 1 << 20;
 
-/// A graph without nesting. Edges are pairs of positions in `nodes`, unique.
+/// A graph without nesting.
 pub(super) struct Flat<'g> {
     pub(super) nodes: Vec<FlatNode<'g>>,
-    pub(super) edges: BTreeSet<(usize, usize)>,
+    /// Pairs of positions in `nodes`, with how often the edge counts.
+    pub(super) edges: BTreeMap<(usize, usize), u64>,
+    /// Identities that vanished, each with the nodes around it.
+    pub(super) dropped: Vec<(FlatNode<'g>, Vec<usize>)>,
 }
 
 /// A primitive with its flat name.
 pub(super) struct FlatNode<'g> {
     pub(super) name: String,
-    pub(super) node: &'g NirNode,
+    pub(super) source: Source<'g>,
     pub(super) origin: Origin,
 }
 
+/// Where a node comes from.
+pub(super) enum Source<'g> {
+    File(&'g NirNode),
+    /// The file has none; it follows from the graph.
+    Made(Op),
+}
+
+impl FlatNode<'_> {
+    pub(super) fn kind(&self) -> &str {
+        match &self.source {
+            Source::File(node) => node.type_name.as_str(),
+            Source::Made(op) => op.kind(),
+        }
+    }
+}
+
 /// Where edges into and out of a source node attach.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Ports {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
@@ -39,82 +64,151 @@ struct Builder<'g, 'f> {
     nodes: Vec<FlatNode<'g>>,
     /// Ports of nested graphs: they vanish.
     identity: Vec<bool>,
-    edges: BTreeSet<(usize, usize)>,
+    edges: BTreeMap<(usize, usize), u64>,
+    duplicates: DuplicateEdges,
     faults: &'f mut Faults,
 }
 
 /// Flattens a graph. Faults are reported; the result is then only good for
 /// finding more of them.
-pub(super) fn flatten<'g>(graph: &'g NirGraph, faults: &mut Faults) -> Flat<'g> {
+pub(super) fn flatten<'g>(
+    graph: &'g NirGraph,
+    duplicates: DuplicateEdges,
+    faults: &mut Faults,
+) -> Flat<'g> {
     let mut builder = Builder {
         nodes: Vec::new(),
         identity: Vec::new(),
-        edges: BTreeSet::new(),
+        edges: BTreeMap::new(),
+        duplicates,
         faults,
     };
     builder.add(graph, "", 0);
     builder.mark_inner_ports();
-    builder.check_names();
-    builder.drop_identities()
+    let mut flat = builder.drop_identities();
+    ports::complete(&mut flat, faults);
+    check_names(&flat, faults);
+    flat
 }
 
 impl<'g> Builder<'g, '_> {
     fn add(&mut self, graph: &'g NirGraph, prefix: &str, depth: usize) -> Ports {
-        let mut ports: BTreeMap<&str, Ports> = BTreeMap::new();
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        let mut members: BTreeMap<&str, Ports> = BTreeMap::new();
+        let mut whole = Ports {
+            nested: true,
+            ..Ports::default()
+        };
         for node in &graph.nodes {
             let name = if prefix.is_empty() {
                 node.name.clone()
             } else {
                 format!("{prefix}.{}", node.name)
             };
-            let here = match &node.content {
+            let ports = match &node.content {
                 NirContent::Graph(inner) => self.add(inner, &name, depth + 1),
-                NirContent::Primitive(_) => {
-                    let at = self.nodes.len();
-                    match node.type_name.as_str() {
-                        "Input" => inputs.push(at),
-                        "Output" => outputs.push(at),
-                        _ => {}
-                    }
-                    let port = matches!(node.type_name.as_str(), "Input" | "Output");
-                    self.identity.push(port && depth > 0);
-                    self.nodes.push(FlatNode {
-                        name,
-                        node,
-                        origin: Origin::NirNode {
-                            file: self.faults.file.clone(),
-                            path: node.path.clone(),
-                            kind: node.kind(),
-                        },
-                    });
-                    Ports {
-                        inputs: vec![at],
-                        outputs: vec![at],
-                        nested: false,
-                    }
-                }
+                NirContent::Primitive(_) => self.primitive(node, name, depth, &mut whole),
             };
-            ports.insert(&node.name, here);
+            members.insert(&node.name, ports);
         }
-        for edge in &graph.edges {
-            let (Some(from), Some(to)) =
-                (ports.get(edge.from.as_str()), ports.get(edge.to.as_str()))
-            else {
-                continue;
-            };
-            let ends = (
-                self.only(&from.outputs, from.nested, graph, &edge.from, "Output"),
-                self.only(&to.inputs, to.nested, graph, &edge.to, "Input"),
-            );
-            if let (Some(a), Some(b)) = ends {
-                self.edges.insert((a, b));
+        let cut = if prefix.is_empty() { 0 } else { prefix.len() + 1 };
+        let mut inner: BTreeMap<String, usize> = BTreeMap::new();
+        for ports in members.values().filter(|p| p.nested) {
+            for &at in ports.inputs.iter().chain(&ports.outputs) {
+                let path = self.nodes[at].name.get(cut..).unwrap_or_default();
+                inner.insert(path.to_owned(), at);
             }
         }
+        let paths: BTreeSet<String> = inner.keys().cloned().collect();
+        for (from, to, count) in repaired(graph, &paths, self.duplicates, self.faults) {
+            let end = |this: &mut Self, name: &str, pick: fn(&Ports) -> &Vec<usize>, kind| {
+                match members.get(name) {
+                    Some(ports) => this.only(pick(ports), ports.nested, graph, name, kind),
+                    None => inner.get(name).copied(),
+                }
+            };
+            let a = end(self, &from, |p| &p.outputs, "Output");
+            let b = end(self, &to, |p| &p.inputs, "Input");
+            if let (Some(a), Some(b)) = (a, b) {
+                self.edges.insert((a, b), count);
+            }
+        }
+        if depth > 0 {
+            self.missing_ports(&members, &mut whole);
+        }
+        whole
+    }
+
+    fn primitive(
+        &mut self,
+        node: &'g NirNode,
+        name: String,
+        depth: usize,
+        whole: &mut Ports,
+    ) -> Ports {
+        let at = self.nodes.len();
+        let port = match node.type_name.as_str() {
+            "Input" => {
+                whole.inputs.push(at);
+                true
+            }
+            "Output" => {
+                whole.outputs.push(at);
+                true
+            }
+            _ => false,
+        };
+        self.identity.push(port && depth > 0);
+        self.nodes.push(FlatNode {
+            name,
+            source: Source::File(node),
+            origin: Origin::NirNode {
+                file: self.faults.file.clone(),
+                path: node.path.clone(),
+                kind: node.kind(),
+            },
+        });
         Ports {
-            inputs,
-            outputs,
-            nested: true,
+            inputs: vec![at],
+            outputs: vec![at],
+            nested: false,
+        }
+    }
+
+    /// A nested graph without Input or Output begins and ends where its edges
+    /// do, if that is one place.
+    fn missing_ports(&mut self, members: &BTreeMap<&str, Ports>, whole: &mut Ports) {
+        let inside: BTreeSet<usize> = members
+            .values()
+            .flat_map(|p| p.inputs.iter().chain(&p.outputs))
+            .copied()
+            .collect();
+        for kind in ["Input", "Output"] {
+            let input = kind == "Input";
+            let ports = if input { &whole.inputs } else { &whole.outputs };
+            if !ports.is_empty() {
+                continue;
+            }
+            let open = |at: &usize| {
+                !self.edges.keys().any(|&(from, to)| {
+                    from != to && if input { to == *at } else { from == *at }
+                })
+            };
+            let ends: Vec<usize> = inside.iter().copied().filter(open).collect();
+            let [one] = ends.as_slice() else { continue };
+            let node = &self.nodes[*one];
+            let message = format!(
+                "a nested graph has no {kind} node; '{}' is taken for it",
+                escape(&node.name)
+            );
+            self.faults.push(
+                Diagnostic::warning(Code::NirPortAdded, &node.origin, message)
+                    .help(format!("add an {kind} node to the nested graph")),
+            );
+            if input {
+                whole.inputs = ends;
+            } else {
+                whole.outputs = ends;
+            }
         }
     }
 
@@ -155,7 +249,8 @@ impl<'g> Builder<'g, '_> {
                 "NIR edges name no port; the {kind} nodes are: {names}"
             ))
             .help(format!(
-                "give the nested graph exactly one {kind} node, or export without nesting"
+                "give the nested graph exactly one {kind} node, name the port in the edge ('{}.PORT'), or export without nesting",
+                escape(name)
             ));
             if !self.faults.errors.contains(&error) {
                 self.faults.push(error);
@@ -168,12 +263,12 @@ impl<'g> Builder<'g, '_> {
     fn mark_inner_ports(&mut self) {
         let mut has_in = vec![false; self.nodes.len()];
         let mut has_out = vec![false; self.nodes.len()];
-        for &(from, to) in &self.edges {
+        for &(from, to) in self.edges.keys() {
             has_out[from] = true;
             has_in[to] = true;
         }
         for (at, flat) in self.nodes.iter().enumerate() {
-            let (inner, what) = match flat.node.type_name.as_str() {
+            let (inner, what) = match flat.kind() {
                 "Input" => (has_in[at], "an Input with incoming edges"),
                 "Output" => (has_out[at], "an Output with outgoing edges"),
                 _ => continue,
@@ -192,113 +287,115 @@ impl<'g> Builder<'g, '_> {
         }
     }
 
-    fn check_names(&mut self) {
-        let mut seen: BTreeMap<&str, &FlatNode<'_>> = BTreeMap::new();
-        for (flat, identity) in self.nodes.iter().zip(&self.identity) {
-            if *identity {
-                continue;
-            }
-            if let Some(other) = seen.insert(&flat.name, flat) {
-                self.faults.errors.push(
-                    Diagnostic::error(
-                        Code::GraphUnsupported,
-                        &flat.origin,
-                        format!(
-                            "two nodes are called '{}' once nesting is removed",
-                            escape(&flat.name)
-                        ),
-                    )
-                    .note(format!("the other one is {}", other.origin))
-                    .help("rename one of them"),
-                );
-            }
-        }
-    }
-
     /// Routes edges through the identities and forgets these.
-    fn drop_identities(mut self) -> Flat<'g> {
-        let mut into: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); self.nodes.len()];
+    fn drop_identities(self) -> Flat<'g> {
+        let Self {
+            nodes,
+            identity,
+            edges,
+            faults,
+            ..
+        } = self;
+        let n = nodes.len();
+        let mut around: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut into: Vec<BTreeMap<usize, u64>> = vec![BTreeMap::new(); n];
         let mut out = into.clone();
-        for &(from, to) in &self.edges {
-            out[from].insert(to);
-            into[to].insert(from);
-        }
-        let mut count = self.edges.len();
-        for at in 0..self.nodes.len() {
-            if !self.identity[at] {
-                continue;
+        for (&(from, to), &times) in &edges {
+            out[from].insert(to, times);
+            into[to].insert(from, times);
+            for (a, b) in [(from, to), (to, from)] {
+                if identity[a] && !identity[b] {
+                    around.entry(a).or_default().insert(b);
+                }
             }
+        }
+        let mut count = edges.len();
+        for at in (0..n).filter(|&at| identity[at]) {
             let (froms, tos) = (std::mem::take(&mut into[at]), std::mem::take(&mut out[at]));
-            if froms.contains(&at) {
-                self.faults.push(
+            if froms.contains_key(&at) {
+                faults.push(
                     Diagnostic::error(
                         Code::AlgebraicLoop,
-                        &self.nodes[at].origin,
+                        &nodes[at].origin,
                         "a cycle of plain connections has no defined value",
                     )
                     .help("put a neuron or a Delay into the cycle"),
                 );
                 continue;
             }
-            for &from in &froms {
-                out[from].remove(&at);
+            for from in froms.keys() {
+                out[*from].remove(&at);
             }
-            for &to in &tos {
-                into[to].remove(&at);
+            for to in tos.keys() {
+                into[*to].remove(&at);
             }
             count = count.saturating_add(froms.len().saturating_mul(tos.len()));
             if count > MAX_EDGES {
-                self.faults.push(Diagnostic::error(
+                faults.push(Diagnostic::error(
                     Code::Hdf5Limit,
-                    &self.nodes[at].origin,
+                    &nodes[at].origin,
                     format!("removing the nesting gives more than {MAX_EDGES} edges"),
                 ));
                 break;
             }
-            for &from in &froms {
-                for &to in &tos {
-                    let new = out[from].insert(to);
-                    into[to].insert(from);
-                    if !new {
-                        self.twice(from, to, at);
-                    }
+            for (&from, &a) in &froms {
+                for (&to, &b) in &tos {
+                    let more = a.saturating_mul(b);
+                    let times = out[from].entry(to).or_default();
+                    *times = times.saturating_add(more);
+                    into[to].insert(from, *times);
                 }
             }
         }
-        let mut renumbered = vec![0usize; self.nodes.len()];
-        let mut nodes = Vec::new();
-        for (at, flat) in self.nodes.into_iter().enumerate() {
-            renumbered[at] = nodes.len();
-            if !self.identity[at] {
-                nodes.push(flat);
+        let mut renumbered = vec![0usize; n];
+        let mut kept = Vec::new();
+        let mut vanished = Vec::new();
+        for (at, flat) in nodes.into_iter().enumerate() {
+            renumbered[at] = kept.len();
+            if identity[at] {
+                vanished.push((at, flat));
+            } else {
+                kept.push(flat);
             }
         }
-        let kept = |at: &usize| !self.identity[*at];
-        let mut edges = BTreeSet::new();
-        for (from, tos) in out.iter().enumerate().filter(|(from, _)| kept(from)) {
-            for &to in tos.iter().filter(|to| kept(to)) {
-                edges.insert((renumbered[from], renumbered[to]));
+        let mut edges = BTreeMap::new();
+        for (from, tos) in out.iter().enumerate().filter(|(from, _)| !identity[*from]) {
+            for (&to, &times) in tos.iter().filter(|(to, _)| !identity[**to]) {
+                edges.insert((renumbered[from], renumbered[to]), times);
             }
         }
-        Flat { nodes, edges }
+        let dropped = vanished
+            .into_iter()
+            .map(|(at, flat)| {
+                let near = around.remove(&at).unwrap_or_default();
+                (flat, near.into_iter().map(|b| renumbered[b]).collect())
+            })
+            .collect();
+        Flat {
+            nodes: kept,
+            edges,
+            dropped,
+        }
     }
+}
 
-    /// Two paths of plain connections join the same two nodes: the value
-    /// would count twice, which an edge cannot say.
-    fn twice(&mut self, from: usize, to: usize, via: usize) {
-        let origin = self.nodes[via].origin.clone();
-        self.faults.push(
-            Diagnostic::error(
-                Code::GraphUnsupported,
-                &origin,
-                format!(
-                    "'{}' reaches '{}' over two plain connections, so its value counts twice",
-                    escape(&self.nodes[from].name),
-                    escape(&self.nodes[to].name)
-                ),
-            )
-            .help("put a Scale node of 2 into one connection and remove the other"),
-        );
+fn check_names(flat: &Flat<'_>, faults: &mut Faults) {
+    let mut seen: BTreeMap<&str, &FlatNode<'_>> = BTreeMap::new();
+    for node in &flat.nodes {
+        if let Some(other) = seen.insert(&node.name, node) {
+            faults.errors.push(
+                Diagnostic::error(
+                    Code::GraphUnsupported,
+                    &node.origin,
+                    format!(
+                        "two nodes are called '{}' once nesting is removed",
+                        escape(&node.name)
+                    ),
+                )
+                .note(format!("the other one is {}", other.origin))
+                .help("rename one of them"),
+            );
+        }
     }
 }
 

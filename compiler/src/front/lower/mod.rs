@@ -4,14 +4,18 @@
 //! by dots. Shapes are carried as declared; deriving the others is a pass.
 //! Parameters with one element stand for the whole population.
 
+mod edges;
 mod flatten;
 mod neurons;
 mod ops;
 mod order;
 mod params;
+mod ports;
 mod weights;
 
+use super::DuplicateEdges;
 use super::nir::NirGraph;
+use flatten::Source;
 use ir::id::{Id, IdVec};
 use ir::network::{Edge, Node, Op};
 use ir::{Code, Diagnostic, Network, NodeId, Origin};
@@ -22,14 +26,27 @@ use std::path::Path;
 /// All nodes are looked at before giving up, so the errors name every node
 /// that is unsupported or malformed.
 pub fn lower(graph: &NirGraph, file: &str) -> ir::diag::Result<(Network, Vec<Diagnostic>)> {
+    lower_with(graph, file, DuplicateEdges::default())
+}
+
+/// Lowers a NIR graph; `duplicates` says what an edge counts that occurs
+/// several times.
+pub fn lower_with(
+    graph: &NirGraph,
+    file: &str,
+    duplicates: DuplicateEdges,
+) -> ir::diag::Result<(Network, Vec<Diagnostic>)> {
     let mut faults = Faults::new(file);
-    let flat = flatten::flatten(graph, &mut faults);
-    let mut ops = Vec::with_capacity(flat.nodes.len());
+    let flat = flatten::flatten(graph, duplicates, &mut faults);
+    let mut ops: Vec<Option<Op>> = Vec::with_capacity(flat.nodes.len());
     for node in &flat.nodes {
-        ops.push(ops::op(node.node, &node.origin, &mut faults));
+        ops.push(match &node.source {
+            Source::File(source) => ops::op(source, &node.origin, &mut faults),
+            Source::Made(op) => Some(op.clone()),
+        });
     }
     faults.report_integers();
-    check_ports(&flat, &mut faults);
+    ports::check_dropped(&flat, &ops, &mut faults);
     if faults.has_errors() {
         return Err(faults.into_diagnostics());
     }
@@ -38,7 +55,6 @@ pub fn lower(graph: &NirGraph, file: &str) -> ir::diag::Result<(Network, Vec<Dia
     for (new, &old) in order.iter().enumerate() {
         position[old] = new;
     }
-    let mut ops: Vec<Option<Op>> = ops;
     let nodes: IdVec<NodeId, Node> = order
         .iter()
         .filter_map(|&old| {
@@ -58,7 +74,7 @@ pub fn lower(graph: &NirGraph, file: &str) -> ir::diag::Result<(Network, Vec<Dia
     let id = |old: usize| NodeId::from_index(position[old]);
     let mut edges: Vec<Edge> = flat
         .edges
-        .iter()
+        .keys()
         .map(|&(from, to)| Edge {
             from: id(from),
             to: id(to),
@@ -78,29 +94,6 @@ fn stem(file: &str) -> String {
     Path::new(file)
         .file_stem()
         .map_or_else(|| file.to_owned(), |s| s.to_string_lossy().into_owned())
-}
-
-fn check_ports(flat: &flatten::Flat<'_>, faults: &mut Faults) {
-    let count = |kind: &str| {
-        flat.nodes
-            .iter()
-            .filter(|n| n.node.type_name == kind)
-            .count()
-    };
-    for (kind, there) in [("Input", count("Input")), ("Output", count("Output"))] {
-        if there == 0 {
-            faults.push(
-                Diagnostic::error(
-                    Code::NoInputs,
-                    &faults.file_origin(),
-                    format!("the network has no {kind} node"),
-                )
-                .help(format!(
-                    "add an {kind} node in the exporter and connect it; nir.write stores only what the graph holds"
-                )),
-            );
-        }
-    }
 }
 
 /// Errors and warnings of one lowering.

@@ -10,7 +10,7 @@ pub(super) fn order(flat: &Flat<'_>) -> Vec<usize> {
     let n = flat.nodes.len();
     let mut successors = vec![Vec::new(); n];
     let mut waiting = vec![0usize; n];
-    for &(from, to) in &flat.edges {
+    for &(from, to) in flat.edges.keys() {
         if from != to {
             successors[from].push(to);
             waiting[to] += 1;
@@ -20,7 +20,7 @@ pub(super) fn order(flat: &Flat<'_>) -> Vec<usize> {
     for (r, &at) in by_name(&flat.nodes).iter().enumerate() {
         rank[at] = r;
     }
-    let is_input = |at: usize| flat.nodes[at].node.type_name == "Input";
+    let is_input = |at: usize| flat.nodes[at].kind() == "Input";
     let depth = depths(&successors, (0..n).filter(|&at| is_input(at)));
 
     // Sorted by what decides, so the first element is always the next node.

@@ -3,8 +3,7 @@
 use ir::Shape;
 use std::collections::BTreeMap;
 
-/// A NIR graph as the file has it. Duplicate edges are dropped; every edge
-/// names two nodes of this graph.
+/// A NIR graph as the file has it: edges may occur twice or name no node.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct NirGraph {
     /// What the writing package called its version; absent in old files and

@@ -6,7 +6,7 @@ use super::legacy;
 use super::store::Tree;
 use ir::origin::escape;
 use ir::{Code, Diagnostic};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The type name of a graph.
 const GRAPH: &str = "NIRGraph";
@@ -96,7 +96,6 @@ fn read_graph(
             return None;
         }
     };
-    let edges = check_edges(edges, &read, path, problems);
     Some(NirGraph {
         version: None,
         path: path.to_owned(),
@@ -214,80 +213,4 @@ fn read_edges(dataset: &Dataset, path: &str, problems: &mut Problems) -> Option<
             None
         }
     }
-}
-
-/// Drops duplicates with a warning, refuses edges to nodes that are not there.
-fn check_edges(
-    edges: Vec<NirEdge>,
-    nodes: &[NirNode],
-    path: &str,
-    problems: &mut Problems,
-) -> Vec<NirEdge> {
-    let names: BTreeSet<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
-    let mut seen = BTreeSet::new();
-    let mut kept = Vec::with_capacity(edges.len());
-    let origin = problems.origin(&format!("{path}/edges"), "edges");
-    for edge in edges {
-        let shown = format!("'{}' -> '{}'", escape(&edge.from), escape(&edge.to));
-        let missing: Vec<&String> = [&edge.from, &edge.to]
-            .into_iter()
-            .filter(|end| !names.contains(end.as_str()))
-            .collect();
-        if !missing.is_empty() {
-            let quoted: Vec<String> = missing.iter().map(|m| format!("'{}'", escape(m))).collect();
-            let mut error = Diagnostic::error(
-                Code::NirEdge,
-                &origin,
-                format!(
-                    "edge {shown} names {}, which is no node",
-                    quoted.join(" and ")
-                ),
-            )
-            .note(listing(&names));
-            let similar = similar_names(missing[0], &names);
-            error = if similar.is_empty() {
-                error.help("export the network again; both ends must be nodes of this graph")
-            } else {
-                error.help(format!("did the exporter mean {}?", similar.join(" or ")))
-            };
-            if seen.insert(edge) {
-                problems.push(error);
-            }
-            continue;
-        }
-        if seen.insert(edge.clone()) {
-            kept.push(edge);
-        } else {
-            problems.push(
-                Diagnostic::warning(
-                    Code::NirDuplicateEdge,
-                    &origin,
-                    format!("edge {shown} occurs twice; it is counted once"),
-                )
-                .help("to add a value twice, put a Scale node into the second path"),
-            );
-        }
-    }
-    kept
-}
-
-fn listing(names: &BTreeSet<&str>) -> String {
-    const SHOWN: usize = 12;
-    let list: Vec<String> = names.iter().take(SHOWN).map(|n| escape(n)).collect();
-    let rest = match names.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    format!("the nodes of this graph are: {}{rest}", list.join(", "))
-}
-
-/// Up to three names that share a beginning with `name`.
-fn similar_names(name: &str, names: &BTreeSet<&str>) -> Vec<String> {
-    names
-        .iter()
-        .filter(|n| !n.is_empty() && !name.is_empty())
-        .filter(|n| n.starts_with(name) || name.starts_with(**n))
-        .take(3)
-        .map(|n| format!("'{}'", escape(n)))
-        .collect()
 }
