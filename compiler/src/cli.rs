@@ -342,18 +342,18 @@ pub struct ReadArgs {
     /// Refuse files that can only be read after a repair
     #[arg(long)]
     pub strict: bool,
-    /// Whether an edge that a file lists twice counts twice
-    #[arg(long, value_name = "HOW", value_enum, default_value = "sum")]
+    /// What an edge counts that a file lists several times
+    #[arg(long, value_name = "HOW", value_enum, default_value = "once")]
     pub duplicate_edges: DuplicateEdges,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DuplicateEdges {
-    /// Every listed edge adds its value
-    #[default]
-    Sum,
     /// Repetitions are ignored
+    #[default]
     Once,
+    /// Every listed edge adds its value
+    Sum,
 }
 
 /// What a run is fed with.

@@ -1,7 +1,7 @@
 //! The straight way from a file to images.
 
 use crate::carried::{self, Carried};
-use crate::cli::{Common, LoweringArgs, MappingArgs, PortArgs, ReadArgs};
+use crate::cli::{Common, DuplicateEdges, LoweringArgs, MappingArgs, PortArgs, ReadArgs};
 use crate::emit::Watch;
 use crate::front;
 use crate::front::data::InputSet;
@@ -80,10 +80,19 @@ pub fn load(path: &Path, lowering: &LoweringArgs, read: &ReadArgs) -> Result<Sou
             files,
         });
     }
-    let _ = read;
-    let (graph, mut warnings) = front::nir::read(&bytes, &file)?;
-    let (network, more) = front::lower::lower(&graph, &file)?;
-    warnings.extend(more);
+    let options = front::ReadOptions {
+        strict: read.strict,
+        duplicate_edges: match read.duplicate_edges {
+            DuplicateEdges::Once => front::DuplicateEdges::Once,
+            DuplicateEdges::Sum => front::DuplicateEdges::Sum,
+        },
+    };
+    let (network, warnings) = front::load(&bytes, &file, options)?;
+    if read.strict {
+        // Some repairs show only once shapes are derived.
+        let mut shaped = network.clone();
+        front::refuse_repairs(&passes::infer_shapes::infer(&mut shaped)?)?;
+    }
     let meaning = options::lowering(lowering);
     let mut module = Module::from_network(network, "spinnaker2");
     module.semantics = meaning.semantics;
