@@ -273,8 +273,154 @@ fn tables_say_each_thing_once() {
         &["5: expected a kind of region"],
     );
     check(
+        &format!("{graph}region %v0 kernel @p at 0x0 bytes 4"),
+        &["5: expected a projection that an earlier line declares"],
+    );
+    check(
+        &format!("{graph}region %v0 late_offset at 0x0 bytes 4"),
+        &["5: expected the number of an entry"],
+    );
+    check(
         &format!("{graph}region %v0 text at 0xffffffff bytes 4"),
         &["5: expected a region that ends below 4 GiB before this"],
+    );
+}
+
+#[test]
+fn connectors_are_orderly() {
+    let projection = |rest: &str, message: &str| {
+        check(
+            &format!("{POP}\nprojection @p : @a -> @a {rest}"),
+            &[&format!("3: {message}")],
+        );
+    };
+    projection("thick", "expected a connector: dense, conv or sparse");
+    projection("conv source [1 2]", "expected 3 sizes in brackets");
+    projection("conv source [1 -2 3]", "expected a size or `]`");
+    projection(
+        "conv source [1 2 3] target [1 2 3] stride [1 1]",
+        "expected `kernel`",
+    );
+    projection(
+        &format!("conv source [{}]", "1 ".repeat(40)),
+        "expected at most 32 sizes",
+    );
+    let orderly = "expected starts that rise from 0 to the number of targets, and targets that \
+                   ascend between them";
+    for (starts, targets) in [
+        ("0xi32()", "0xi32()"),
+        ("2xi32(0 2)", "1xi32(0)"),
+        ("3xi32(0 2 1)", "1xi32(0)"),
+        ("2xi32(0 2)", "2xi32(1 1)"),
+    ] {
+        let rest = format!("sparse starts {starts} targets {targets} 0xi8()");
+        projection(&rest, orderly);
+    }
+    for starts in ["2xi16(0 1)", "1x2xi32(0 1)", "2xi32(0 -1)", "0.0"] {
+        projection(
+            &format!("sparse starts {starts}"),
+            "expected an i32 array of numbers from 0 on",
+        );
+    }
+    let hash = "0".repeat(64);
+    projection(
+        &format!("sparse starts blob(\"s\", 1000000000000xi32, {hash})"),
+        "expected at most 268435456 elements in all arrays",
+    );
+}
+
+#[test]
+fn payloads_orders_and_steps() {
+    let population = |rest: &str, message: &str| {
+        check(
+            &format!("population @a spike_source [4 2 2] {rest}"),
+            &[&format!("2: {message}")],
+        );
+    };
+    population("sends letters", "expected spikes, counts or values");
+    population("sends counts many", "expected the largest count");
+    population("order sorted", "expected row_major or blocked");
+    let blocks = "expected a shape [C H W] before this, whose channels are whole blocks";
+    population("order blocked 3", blocks);
+    population("order blocked 0", blocks);
+    check(
+        "ticks_per_step 0",
+        &["2: expected a number of ticks above 0"],
+    );
+    check(
+        "ticks_per_step 2\nticks_per_step 2",
+        &["3: expected one `ticks_per_step` line only"],
+    );
+    check(
+        "input @a values\ninput @a spikes",
+        &["3: expected one such line only for this"],
+    );
+    check("input @a", &["2: expected spikes, counts or values"]);
+}
+
+#[test]
+fn neurons_have_whole_parts() {
+    let fields = |fields: &str, message: &str| {
+        check(
+            &format!("population @a lif [3] discrete {{ {fields} }}"),
+            &[&format!("2: {message}")],
+        );
+    };
+    fields(
+        "gain = 1, offset = 1 from 3 2 from 3 1",
+        "expected a step after 3",
+    );
+    fields("gain = 1, offset = 1 from 0 2", "expected a step after 0");
+    fields(
+        "gain = 1, offset = 1 from 2 2xf64(1 2)",
+        "expected 1 value or 3, one for each atom; found 2",
+    );
+    fields(
+        "gain = 1, syn_decay = 0.5",
+        "expected a field `drive` before this",
+    );
+    fields(
+        "gain = 1, syn_order = after, drive = 1",
+        "expected a field `syn_decay` before this",
+    );
+    fields("syn_order = sideways", "expected before or after");
+    fields(
+        "gain = 1, floor = 0",
+        "expected a field `threshold` before this",
+    );
+    fields(
+        "reset = gently",
+        "expected to, subtract, pending, multi or keep",
+    );
+    fields("judge = young", "expected new or old");
+    fields("hold = 1", "expected on or off");
+    fields("membrane = stale", "expected `fresh`");
+    fields(
+        "gain = 1, decay = 0.5, membrane = fresh",
+        "expected no `decay` where the membrane is fresh",
+    );
+}
+
+#[test]
+fn nodes_have_the_fields_of_their_type() {
+    let node = |rest: &str, message: &str| {
+        check(&format!("node @a {rest}"), &[&format!("2: {message}")]);
+    };
+    node(
+        "Conv2d { stride = [1 2 3] }",
+        "expected 2 sizes in brackets",
+    );
+    node("Conv2d { stride = 1 }", "expected `[`");
+    node("Conv1d { stride = [1] }", "expected a size");
+    node("Conv1d { padding = some }", "expected `[`");
+    node("Conv1d { groups = -1 }", "expected a size");
+    node(
+        "Conv1d { weight = 1.0, stride = 1, padding = same, groups = 1 }",
+        "expected a field `dilation` before this",
+    );
+    node(
+        "LI { tau_mem = 1.0 }",
+        "expected a field that this has, not `tau_mem`",
     );
 }
 

@@ -176,14 +176,27 @@ fn balanced() {
         &[("delay 1 lag 1", "delay 2 lag 1")],
         "projection 'rec' acts in the wrong network step: a spike of step 0 acts in tick 1 + 2 = 3, step 1 of the target is tick 2",
     );
-    // Delays are semantics with `--edge-delay chip`, but nothing may be lost.
+    // With `--edge-delay chip` each projection costs its steps.
     let chip = ("edge-delay none", "edge-delay chip");
-    assert_eq!(
-        findings(&damaged(&[chip, ("-40) delay 1", "-40) delay 2")])),
-        [""; 0]
+    let steps = [
+        ("50) delay 1", "50) delay 1 lag 1"),
+        ("-40) delay 1", "-40) delay 2 lag 2"),
+    ];
+    let [first, second] = steps;
+    let unlaid = ("compressed laid_out", "compressed");
+    let right = damaged(&[chip, first, second, unlaid]);
+    assert_eq!(findings(&right), [""; 0]);
+    expect(
+        &[chip, first],
+        "projection 'fc2' acts in the wrong network step: it takes 1 ticks, with --edge-delay chip it carries 0 steps",
     );
     expect(
-        &[chip, ("active 2", "active 3")],
+        &[
+            chip,
+            first,
+            ("-40) delay 1", "-40) delay 1 lag 1"),
+            ("active 2", "active 3"),
+        ],
         "projection 'fc2' loses its first spikes: they act from tick 1 + 1 = 2, the target is active from tick 3",
     );
 }

@@ -1,14 +1,18 @@
-//! The application graph: shapes of weights and parameters; CANONICAL and
-//! DISCRETE.
+//! The application graph: names, sizes of parameters; CANONICAL and DISCRETE.
 
 use super::findings::{Findings, population, projection};
-use crate::app::{Model, Population};
+use super::models::params;
+use super::{connectors, models};
+use crate::app::{AtomOrder, Model};
 use crate::module::Module;
-use crate::neuron::{Neuron, Param, ResetRule};
-use crate::origin::escape;
+use crate::neuron::Neuron;
+use crate::origin::{Origin, escape};
 use std::collections::BTreeSet;
 
 pub(super) fn check(m: &Module, found: &mut Findings) {
+    if m.app.ticks_per_step == 0 {
+        found.add(&Origin::Compiler, "a step has no tick".to_owned());
+    }
     let mut names = BTreeSet::new();
     for p in m.app.populations.values() {
         if !names.insert(p.name.as_str()) {
@@ -27,22 +31,21 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
                 found.add_with(&p.origin, message, note);
             }
         }
-    }
-    for p in m.app.projections.values() {
-        let (pre, post) = (&m.app.populations[p.pre], &m.app.populations[p.post]);
-        if matches!(post.model, Model::SpikeSource) {
-            let message = format!("{} ends at a spike source", projection(p));
-            found.add(&p.origin, message);
-        }
-        let wanted = post.shape.checked_len().zip(pre.shape.checked_len());
-        if let Some((post, pre)) = wanted
-            && p.weights.shape().0 != [post, pre]
+        if let AtomOrder::Blocked { channels } = p.order
+            && !p.order.fits(&p.shape)
         {
-            let message = format!("{} has weights of the wrong shape", projection(p));
-            let note = format!("weights {}, [post pre] = [{post} {pre}]", p.weights.shape());
+            let message = format!("{} has an order that is none of its atoms", population(p));
+            let note = format!("blocks of {channels} channels, shape {}", p.shape);
             found.add_with(&p.origin, message, note);
         }
     }
+    for p in m.app.projections.values() {
+        if matches!(m.app.populations[p.post].model, Model::SpikeSource) {
+            let message = format!("{} ends at a spike source", projection(p));
+            found.add(&p.origin, message);
+        }
+    }
+    connectors::check(m, found);
     let mut names = BTreeSet::new();
     for output in &m.app.outputs {
         if !names.insert(output.name.as_str()) {
@@ -57,6 +60,7 @@ pub(super) fn check_canonical(m: &Module, found: &mut Findings) {
         let (name, kind) = (escape(&node.name), node.op.kind());
         found.add(&node.origin, format!("node '{name}' ({kind}) is left"));
     }
+    models::check_canonical(m, found);
 }
 
 pub(super) fn check_discrete(m: &Module, found: &mut Findings) {
@@ -80,13 +84,4 @@ pub(super) fn check_discrete(m: &Module, found: &mut Findings) {
             found.add_with(&p.origin, message, note);
         }
     }
-}
-
-/// Every parameter of a population by name.
-pub(super) fn params(p: &Population) -> Vec<(&'static str, &Param)> {
-    let Model::Neuron(neuron) = &p.model else {
-        return Vec::new();
-    };
-    let _ = neuron;
-    Vec::new()
 }

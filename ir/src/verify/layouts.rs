@@ -1,13 +1,15 @@
 //! LAID_OUT: regions of each PE.
 
 use super::findings::{Findings, vertex};
-use crate::id::{ProjId, VertexId};
-use crate::memory::{BudgetLine, MemoryLayout, Region, RegionKind, padded};
+use super::regions::{self, Synapses};
+use crate::id::VertexId;
+use crate::memory::{BudgetLine, MemoryLayout, Region, RegionKind};
 use crate::module::Module;
 use crate::target::Target;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
+    let synapses = Synapses::count(m);
     for id in m.machine_graph.vertices.ids() {
         let (name, origin) = vertex(m, id);
         let Some(layout) = m.layouts.get(&id) else {
@@ -17,7 +19,7 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
         let faults = addresses(layout, target)
             .into_iter()
             .chain(budget(m, id, layout))
-            .chain(rows(m, id, layout));
+            .chain(regions::faults(m, id, layout, &synapses));
         for fault in faults {
             let message = format!("the memory layout of {name} is wrong");
             found.add_with(origin, message, fault);
@@ -84,36 +86,5 @@ fn budget(m: &Module, id: VertexId, layout: &MemoryLayout) -> Vec<String> {
             ));
         }
     }
-    faults
-}
-
-/// Rows for exactly the sources that project here, of exactly their size.
-fn rows(m: &Module, id: VertexId, layout: &MemoryLayout) -> Vec<String> {
-    let here = &m.machine_graph.vertices[id];
-    let mut wanted: BTreeMap<(ProjId, VertexId), u64> = BTreeMap::new();
-    for (p, projection) in m.app.incoming(here.population) {
-        let width = u64::from(padded(here.slice.n)) * projection.weights.dtype().size() as u64;
-        for (source, v) in m.machine_graph.vertices_of(projection.pre) {
-            wanted.insert((p, source), u64::from(v.slice.n) * width);
-        }
-    }
-    let mut faults = Vec::new();
-    for r in &layout.regions {
-        let RegionKind::Rows { projection, source } = r.kind else {
-            continue;
-        };
-        match wanted.remove(&(projection, source)) {
-            Some(bytes) if bytes == u64::from(r.bytes) => {}
-            Some(bytes) => {
-                faults.push(format!(
-                    "`{}` has {} B, its rows {bytes} B",
-                    r.kind, r.bytes
-                ));
-            }
-            None => faults.push(format!("`{}` belongs to no incoming projection", r.kind)),
-        }
-    }
-    let missing = wanted.keys().next();
-    faults.extend(missing.map(|(p, source)| format!("no rows for {p} from {source}")));
     faults
 }

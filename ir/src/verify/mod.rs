@@ -3,17 +3,22 @@
 //! A pass establishes facts; the verifier believes none of them. What it
 //! proves, by heading (each heading is a file of this folder):
 //!
-//! **Always** (`ranges`, `app`)
+//! **Always** (`ranges`, `app`, `connectors`)
 //! - every id names an object that exists; the tick is at least 1 us long
 //! - a claimed fact rests on the facts that it needs (`PREREQUISITES`)
 //! - populations have names of their own, outputs too
-//! - weights have the shape `[post pre]`; parameters hold one value or one for
-//!   each atom; nothing projects onto a spike source
+//! - connectors fit their two populations, weights their connector; parameters
+//!   hold one value or one for each atom; orders fit shapes; nothing projects
+//!   onto a spike source
 //!
 //! **SHAPED** (`network`): every node has shapes, they are equal along edges,
 //! and agree with the node's arrays
 //!
-//! **CANONICAL** (`app`): no node of the network is left
+//! **CANONICAL** (`app`, `models`)
+//! - no node of the network is left
+//! - every kind of neuron has its parts and no others, and sends what it has:
+//!   values without a threshold, counts if it may spike several times at once,
+//!   spikes else
 //!
 //! **DISCRETE** (`app`): every neuron is discrete, every number finite
 //!
@@ -21,18 +26,18 @@
 //! - every population has a latency, 0 for spike sources; every delay is
 //!   between 1 and [`crate::fixed::MAX_DELAY`]
 //! - a spike of step `s` acts in the tick in which its target computes step
-//!   `s`, or `s + 1` over a projection that carries the previous step; targets
-//!   begin with step 0 (not so with `--edge-delay chip`, where delays are
-//!   part of the network's meaning)
+//!   `s + lag`; targets begin with step 0 (with `--edge-delay chip` a step is a
+//!   tick, and each delay its lag)
 //! - no spike reaches a population before it is active
 //!
 //! **QUANTISED** (`quantised`)
-//! - weights are integers; gain is 1; units are above 0; parameters are finite
-//!   in float32 too
-//! - no sum of one tick leaves its accumulator
+//! - weights are integers; gain and drive are 1; units are above 0; parameters
+//!   are finite in float32 too
+//! - no sum of one tick leaves its accumulator, counts included
 //!
 //! **PARTITIONED** (`slices`)
-//! - vertices of a population cover its atoms once, in order
+//! - vertices of a population cover its positions once, in order, each within
+//!   one block of channels, and in whole pixels at the end of a convolution
 //! - a vertex whose spikes someone wants has one net, to exactly the vertices
 //!   of the populations that it projects to
 //! - no vertex needs more memory than a PE has
@@ -51,28 +56,33 @@
 //!   exactly the PEs of the sinks, without a loop
 //! - no table is longer than the router's
 //!
-//! **LAID_OUT** (`layouts`)
+//! **LAID_OUT** (`layouts`, `regions`)
 //! - regions of a PE are aligned, ascending, disjoint, within its memory
 //! - each line of the budget is exactly the sum of its regions
-//! - there are rows for each incoming projection and source vertex, of the
-//!   right size
+//! - there are rows for each incoming projection and source vertex that
+//!   reaches the PE, kernels, values, state, and arrays of parameters that
+//!   differ or change, each of exactly its size; and nothing else
 //!
 //! *Not* verified: that time constants, scales and rounding follow from the
 //! user's network and options (the comparison of golden and emulator shows
 //! that), and what is inside the regions (code generation asserts its sizes).
 
 mod app;
+mod connectors;
 mod findings;
 mod keys;
 mod layouts;
+mod models;
 mod network;
 mod places;
 mod quantised;
 mod ranges;
+mod regions;
 mod slices;
 pub mod tables;
 mod timing;
 mod trees;
+mod windows;
 
 pub use trees::neighbour;
 

@@ -1,6 +1,7 @@
 //! SHAPED: shapes of nodes, along edges and against the nodes' arrays.
 
 use super::findings::Findings;
+use super::windows;
 use crate::module::Module;
 use crate::network::{Node, Op};
 use crate::origin::escape;
@@ -48,6 +49,11 @@ fn disagreement(op: &Op, input: &Shape, output: &Shape) -> Option<String> {
         let fits = t.len() == 1 || t.len() == n;
         (!fits).then(|| format!("{key} holds {} values for {n}", t.len()))
     };
+    let all = |arrays: &[(&str, &Tensor)]| {
+        let wrong = |(key, t): &(&str, &Tensor)| sized(key, t, n_in);
+        same().or_else(|| arrays.iter().find_map(wrong))
+    };
+    let reset = |v_reset: &Option<Tensor>| sized("v_reset", v_reset.as_ref()?, n_in);
     match op {
         Op::Input { shape } | Op::Output { shape } => same().or_else(|| {
             let declared = shape.as_ref().filter(|s| *s != output);
@@ -55,9 +61,14 @@ fn disagreement(op: &Op, input: &Shape, output: &Shape) -> Option<String> {
         }),
         Op::Affine { weight, bias } => matrix(weight).or_else(|| sized("bias", bias, n_out)),
         Op::Linear { weight } => matrix(weight),
-        Op::Scale { scale } => same().or_else(|| sized("scale", scale, n_in)),
+        Op::Scale { scale } => all(&[("scale", scale)]),
+        Op::Delay { delay } => all(&[("delay", delay)]),
+        Op::Threshold { threshold } => all(&[("threshold", threshold)]),
         Op::Flatten { .. } => {
             (n_in != n_out).then(|| format!("{input} -> {output}: {n_in} values, then {n_out}"))
+        }
+        Op::Conv1d { .. } | Op::Conv2d { .. } | Op::SumPool2d { .. } | Op::AvgPool2d { .. } => {
+            windows::disagreement(op, input, output)
         }
         Op::Lif {
             tau,
@@ -65,20 +76,49 @@ fn disagreement(op: &Op, input: &Shape, output: &Shape) -> Option<String> {
             v_leak,
             v_threshold,
             v_reset,
-        } => same()
-            .or_else(|| sized("tau", tau, n_in))
-            .or_else(|| sized("r", r, n_in))
-            .or_else(|| sized("v_leak", v_leak, n_in))
-            .or_else(|| sized("v_threshold", v_threshold, n_in))
-            .or_else(|| sized("v_reset", v_reset.as_ref()?, n_in)),
+        } => all(&[
+            ("tau", tau),
+            ("r", r),
+            ("v_leak", v_leak),
+            ("v_threshold", v_threshold),
+        ])
+        .or_else(|| reset(v_reset)),
+        Op::CubaLif {
+            tau_syn,
+            tau_mem,
+            r,
+            v_leak,
+            v_threshold,
+            v_reset,
+            w_in,
+        } => all(&[
+            ("tau_syn", tau_syn),
+            ("tau_mem", tau_mem),
+            ("r", r),
+            ("v_leak", v_leak),
+            ("v_threshold", v_threshold),
+            ("w_in", w_in),
+        ])
+        .or_else(|| reset(v_reset)),
+        Op::Li { tau, r, v_leak } => all(&[("tau", tau), ("r", r), ("v_leak", v_leak)]),
+        Op::CubaLi {
+            tau_syn,
+            tau_mem,
+            r,
+            v_leak,
+            w_in,
+        } => all(&[
+            ("tau_syn", tau_syn),
+            ("tau_mem", tau_mem),
+            ("r", r),
+            ("v_leak", v_leak),
+            ("w_in", w_in),
+        ]),
+        Op::I { r } => all(&[("r", r)]),
         Op::If {
             r,
             v_threshold,
             v_reset,
-        } => same()
-            .or_else(|| sized("r", r, n_in))
-            .or_else(|| sized("v_threshold", v_threshold, n_in))
-            .or_else(|| sized("v_reset", v_reset.as_ref()?, n_in)),
-        _ => None,
+        } => all(&[("r", r), ("v_threshold", v_threshold)]).or_else(|| reset(v_reset)),
     }
 }

@@ -70,6 +70,8 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
                 RegionKind::Rows { projection, source } => {
                     in_range(&app.projections, projection) && in_range(vertices, source)
                 }
+                RegionKind::Kernel { projection } => in_range(&app.projections, projection),
+                RegionKind::Values { source } => in_range(vertices, source),
                 _ => true,
             });
         missing("a memory layout", &module, ok);

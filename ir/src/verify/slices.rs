@@ -1,7 +1,9 @@
 //! PARTITIONED: slices cover populations, nets join them, budgets fit.
 
 use super::findings::{Findings, population, vertex};
+use crate::app::{AtomOrder, Connector, Population};
 use crate::id::{Id, PopId, ProjId, VertexId};
+use crate::machine_graph::AtomSlice;
 use crate::module::Module;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -22,6 +24,13 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
             found.add_with(origin, format!("{name} does not fit into a PE"), note);
         }
     }
+    // Pixels of the populations at which convolutions end.
+    let convs = m.app.projections.values();
+    let convs = convs.filter_map(|p| match &p.connector {
+        Connector::Conv(conv) => Some((p.post, conv.target[1] * conv.target[2])),
+        Connector::Dense | Connector::Sparse(_) => None,
+    });
+    let convs: BTreeMap<PopId, usize> = convs.collect();
     for (id, p) in m.app.populations.iter() {
         let vertices = of.get(&id).map_or(&[][..], Vec::as_slice);
         let mut next = 0u64;
@@ -31,6 +40,11 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
                 let (name, origin) = vertex(m, *v);
                 let message = format!("{name} does not continue its population");
                 found.add_with(origin, message, format!("atom {next} should come first"));
+            }
+            if let Some(note) = torn(p, slice, convs.get(&id).copied()) {
+                let (name, origin) = vertex(m, *v);
+                let message = format!("{name} is not cut between pixels of one block");
+                found.add_with(origin, message, note);
             }
             next = u64::from(slice.lo) + u64::from(slice.n);
         }
@@ -42,6 +56,29 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
         }
     }
     check_nets(m, &of, found);
+}
+
+/// Whether a slice leaves its block of channels or, at the end of a
+/// convolution, splits the channels of a pixel: one tap meets a whole block of
+/// them. Without blocks each channel is one of its own.
+fn torn(p: &Population, slice: AtomSlice, convolution: Option<usize>) -> Option<String> {
+    let (channels, pixels) = match (p.order, convolution) {
+        (AtomOrder::Blocked { channels }, _) => (channels, p.shape.0.iter().skip(1).product()),
+        (AtomOrder::RowMajor, Some(pixels)) => (1, pixels),
+        (AtomOrder::RowMajor, None) => return None,
+    };
+    let (lo, n) = (slice.lo as usize, slice.n as usize);
+    let block = pixels * channels;
+    if block == 0 || n == 0 {
+        return None; // an empty slice is reported as such
+    }
+    if lo / block != (lo + n - 1) / block {
+        return Some(format!(
+            "blocks of {channels} channels x {pixels} pixels = {block} atoms"
+        ));
+    }
+    let split = !lo.is_multiple_of(channels) || !n.is_multiple_of(channels);
+    (split && convolution.is_some()).then(|| format!("pixels of {channels} channels"))
 }
 
 fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findings) {

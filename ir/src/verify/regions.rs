@@ -1,0 +1,304 @@
+//! LAID_OUT: which regions a PE needs, and how large each is.
+
+use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends};
+use crate::id::{PopId, ProjId, VertexId};
+use crate::machine_graph::AtomSlice;
+use crate::memory::{MemoryLayout, RegionKind, control, padded, rows};
+use crate::module::Module;
+use crate::neuron::{Constant, DiscreteNeuron, Membrane, Neuron, Param};
+use std::collections::BTreeMap;
+
+/// Synapses of the sparse projections between two vertices.
+#[derive(Debug, Default)]
+pub(super) struct Synapses {
+    between: BTreeMap<(ProjId, VertexId, VertexId), u64>,
+    /// Vertices of each population.
+    vertices: BTreeMap<PopId, Vec<VertexId>>,
+}
+
+impl Synapses {
+    /// Counts all of them once.
+    pub(super) fn count(m: &Module) -> Self {
+        let mut all = Self::default();
+        for (id, v) in m.machine_graph.vertices.iter() {
+            all.vertices.entry(v.population).or_default().push(id);
+        }
+        for (id, p) in m.app.projections.iter() {
+            let Connector::Sparse(list) = &p.connector else {
+                continue;
+            };
+            let (pre, post) = (&m.app.populations[p.pre], &m.app.populations[p.post]);
+            let targets = all.vertices.get(&p.post).cloned().unwrap_or_default();
+            // For each target atom, which of those vertices holds it.
+            let mut holder = vec![0usize; post.n_atoms()];
+            for (k, v) in targets.iter().enumerate() {
+                for atom in atoms(post, m.machine_graph.vertices[*v].slice) {
+                    holder[atom] = k;
+                }
+            }
+            for &source in all.vertices.get(&p.pre).into_iter().flatten() {
+                let mut counts = vec![0u64; targets.len()];
+                for atom in atoms(pre, m.machine_graph.vertices[source].slice) {
+                    for &target in list.of(atom).1 {
+                        counts[holder[target as usize]] += 1;
+                    }
+                }
+                let reached = targets.iter().zip(counts).filter(|(_, n)| *n > 0);
+                let entries = reached.map(|(target, n)| ((id, source, *target), n));
+                all.between.extend(entries);
+            }
+        }
+        all
+    }
+
+    fn vertices_of(&self, pop: PopId) -> &[VertexId] {
+        self.vertices.get(&pop).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The atoms of a slice.
+fn atoms(p: &Population, slice: AtomSlice) -> impl Iterator<Item = usize> + '_ {
+    let lo = slice.lo as usize;
+    (lo..lo + slice.n as usize).map(|at| p.order.atom_at(at, &p.shape))
+}
+
+/// A region that a layout may have.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Or else it may be missing.
+    needed: bool,
+    /// Exact size; `None` where the pass chooses.
+    bytes: Option<u64>,
+}
+
+type Wants = BTreeMap<RegionKind, Wanted>;
+
+/// Regions that are missing, superfluous or of another size than theirs.
+pub(super) fn faults(
+    m: &Module,
+    id: VertexId,
+    layout: &MemoryLayout,
+    synapses: &Synapses,
+) -> Vec<String> {
+    let mut wants = wanted(m, id, synapses);
+    let mut faults = Vec::new();
+    for r in &layout.regions {
+        match wants.remove(&r.kind) {
+            // A second region of the kind is reported with the addresses.
+            None if layout.regions.iter().filter(|s| s.kind == r.kind).count() > 1 => {}
+            None => faults.push(match r.kind {
+                RegionKind::Rows { .. } | RegionKind::Kernel { .. } => {
+                    format!("`{}` belongs to no incoming projection", r.kind)
+                }
+                _ => format!("`{}` has no use here", r.kind),
+            }),
+            Some(want) => {
+                let bytes = u64::from(r.bytes);
+                // Regions may be filled up to the alignment of the stack.
+                let fits = |w: u64| bytes == w || bytes == w.next_multiple_of(8);
+                faults.extend(want.bytes.filter(|w| !fits(*w)).map(|w| {
+                    let what = if matches!(r.kind, RegionKind::Rows { .. }) {
+                        "its rows"
+                    } else {
+                        "its contents"
+                    };
+                    format!("`{}` has {bytes} B, {what} {w} B", r.kind)
+                }));
+            }
+        }
+    }
+    let missing = wants.iter().filter(|(_, w)| w.needed);
+    faults.extend(missing.map(|(kind, _)| format!("there is no `{kind}`")));
+    faults
+}
+
+fn wanted(m: &Module, id: VertexId, synapses: &Synapses) -> Wants {
+    let mut wants = Wants::new();
+    let mut add = |kind, needed, bytes| {
+        wants.insert(kind, Wanted { needed, bytes });
+    };
+    add(RegionKind::Text, false, None);
+    add(RegionKind::Stack, false, None);
+    add(RegionKind::SpikeRecord, false, None);
+    add(RegionKind::Control, false, Some(control::BYTES.into()));
+    let here = &m.machine_graph.vertices[id];
+    let population = &m.app.populations[here.population];
+    match &population.model {
+        Model::SpikeSource => add(RegionKind::Events, true, None),
+        Model::Neuron(Neuron::Discrete(neuron)) => {
+            let heard = m.app.incoming(here.population).next().is_some();
+            add(RegionKind::Ring, heard, None);
+            state(&mut wants, m, here.population, here.slice, neuron);
+            parameters(&mut wants, population, here.slice, neuron);
+            incoming(&mut wants, m, id, synapses);
+        }
+        // Not so where the module is QUANTISED.
+        Model::Neuron(Neuron::Continuous(_)) => {}
+    }
+    wants
+}
+
+fn state(wants: &mut Wants, m: &Module, id: PopId, slice: AtomSlice, neuron: &DiscreteNeuron) {
+    let mut add = |kind, needed, bytes| {
+        let bytes = Some(bytes);
+        wants.insert(kind, Wanted { needed, bytes });
+    };
+    let (word, width) = (4 * u64::from(slice.n), u64::from(padded(slice.n)));
+    let fresh = matches!(neuron.membrane, Membrane::Fresh);
+    add(RegionKind::V, !fresh, word);
+    if neuron.synapse.is_some() {
+        add(RegionKind::I, true, word);
+    }
+    if neuron.remembers_spikes() {
+        add(RegionKind::Pending, true, word);
+    }
+    if let Some(dtype) = m.app.populations[id].accumulator {
+        let sums = u64::from(m.app.slots(id)) * width * dtype.size() as u64;
+        add(RegionKind::Accumulators, m.app.has_integer_input(id), sums);
+    }
+    if m.app.has_value_input(id) {
+        add(RegionKind::Currents, true, 4 * width);
+    }
+}
+
+/// Parameters that differ between atoms need an array, and so do constants
+/// that change: the tick code writes over them.
+fn parameters(wants: &mut Wants, p: &Population, slice: AtomSlice, neuron: &DiscreteNeuron) {
+    let bytes = Some(4 * u64::from(slice.n));
+    let differs = |param: &Param| {
+        let mut bits = atoms(p, slice).map(|a| (param.at(a) as f32).to_bits());
+        let first = bits.next();
+        bits.any(|b| Some(b) != first)
+    };
+    let mut add = |kind, param: Option<&Param>| {
+        if let Some(param) = param {
+            let needed = differs(param);
+            wants.insert(kind, Wanted { needed, bytes });
+        }
+    };
+    let synapse = neuron.synapse.as_ref();
+    let fire = neuron.fire.as_ref();
+    if let Membrane::Leaky(decay) = &neuron.membrane {
+        add(RegionKind::Decay, Some(decay));
+    }
+    add(RegionKind::SynDecay, synapse.map(|s| &s.decay));
+    add(RegionKind::Threshold, fire.map(|f| &f.threshold));
+    add(RegionKind::Reset, fire.and_then(|f| f.reset.amount()));
+    add(RegionKind::Floor, fire.and_then(|f| f.floor.as_ref()));
+    if fire.is_none() {
+        add(RegionKind::Unit, neuron.unit.as_ref());
+    }
+    let constants = [
+        (RegionKind::Offset, false, Some(&neuron.offset)),
+        (RegionKind::SynOffset, true, synapse.map(|s| &s.offset)),
+    ];
+    for (kind, synapse, constant) in constants {
+        let entries = constant.map_or(&[][..], Constant::entries);
+        for (entry, (_, param)) in (0u32..).zip(entries) {
+            let (kind, needed) = match entry {
+                0 => (kind, entries.len() > 1 || differs(param)),
+                entry => (RegionKind::LateOffset { synapse, entry }, true),
+            };
+            wants.insert(kind, Wanted { needed, bytes });
+        }
+    }
+}
+
+/// Rows, kernels and values of every projection into a vertex. What a source
+/// vertex never reaches needs no memory, but may have it.
+fn incoming(wants: &mut Wants, m: &Module, id: VertexId, synapses: &Synapses) {
+    let here = &m.machine_graph.vertices[id];
+    let post = &m.app.populations[here.population];
+    for (projection, p) in m.app.incoming(here.population) {
+        let pre = &m.app.populations[p.pre];
+        let weight = p.weights.dtype().size() as u32;
+        let mut any = false;
+        for &source in synapses.vertices_of(p.pre) {
+            let slice = m.machine_graph.vertices[source].slice;
+            let between = synapses.between.get(&(projection, source, id));
+            let between = between.copied().unwrap_or(0);
+            let (needed, bytes) = match &p.connector {
+                Connector::Dense => {
+                    let row = u64::from(padded(here.slice.n)) * u64::from(weight);
+                    (true, u64::from(slice.n) * row)
+                }
+                Connector::Sparse(_) => {
+                    let bytes = rows::sparse_bytes(slice.n.into(), between, weight);
+                    (between > 0, bytes)
+                }
+                Connector::Conv(conv) => {
+                    let (pixels, taps) = taps(conv, (pre, slice), (post, here.slice));
+                    let reaches = p.reaches((pre, slice), (post, here.slice));
+                    (reaches, rows::taps_bytes(pixels, taps))
+                }
+            };
+            any |= needed;
+            let bytes = Some(bytes);
+            let kind = RegionKind::Rows { projection, source };
+            wants.insert(kind, Wanted { needed, bytes });
+            if pre.sends == Sends::Values {
+                values(wants, m, (source, slice.n), p, needed);
+            }
+        }
+        if let Connector::Conv(conv) = &p.connector {
+            let elements = (conv.kernel[0] * conv.kernel[1]) as u64;
+            let channels = u32::try_from(block(post)).unwrap_or(u32::MAX);
+            let bytes = rows::kernel_bytes(conv.source[0] as u64, elements, channels, weight);
+            let kind = RegionKind::Kernel { projection };
+            let want = Wanted {
+                needed: any,
+                bytes: Some(bytes),
+            };
+            wants.insert(kind, want);
+        }
+    }
+}
+
+/// One region of values serves all projections from a source vertex.
+fn values(wants: &mut Wants, m: &Module, source: (VertexId, u32), p: &Projection, needed: bool) {
+    let slots = u64::from(m.app.value_slots(p.pre, p.post));
+    let bytes = Some(4 * slots * u64::from(padded(source.1)));
+    let kind = RegionKind::Values { source: source.0 };
+    let want = wants.entry(kind).or_insert(Wanted { needed, bytes });
+    want.needed |= needed;
+}
+
+/// Channels that lie side by side at the end of a convolution.
+fn block(p: &Population) -> usize {
+    match p.order {
+        AtomOrder::RowMajor => 1,
+        AtomOrder::Blocked { channels } => channels,
+    }
+}
+
+/// Source pixels from the vertex's first to its last, and the taps by which
+/// they meet the target's pixels.
+fn taps(
+    conv: &Conv,
+    (pre, source): (&Population, AtomSlice),
+    (post, target): (&Population, AtomSlice),
+) -> (u64, u64) {
+    let area = |[_, h, w]: [usize; 3]| h * w;
+    let range = |p: &Population, slice, area: usize| {
+        let pixels = || atoms(p, slice).map(move |a| a % area);
+        (pixels().min(), pixels().max())
+    };
+    let (Some(first), Some(last)) = range(pre, source, area(conv.source)) else {
+        return (0, 0);
+    };
+    let (Some(lo), Some(hi)) = range(post, target, area(conv.target)) else {
+        return (0, 0);
+    };
+    let mut taps = 0;
+    for pixel in first..=last {
+        let (y, x) = (pixel / conv.source[2], pixel % conv.source[2]);
+        for (_, ty) in conv.reach(0, y) {
+            let row = ty * conv.target[2];
+            let met = conv
+                .reach(1, x)
+                .filter(|(_, tx)| (lo..=hi).contains(&(row + tx)));
+            taps += met.count() as u64;
+        }
+    }
+    ((last - first + 1) as u64, taps)
+}
