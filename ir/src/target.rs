@@ -74,6 +74,7 @@ sections! {
         activity_percent: u32, tick_cycles: u32, receive_cycles: u32, neuron_cycles: u32,
         source_cycles: u32, synapse_i8_i16_centicycles: u32, synapse_i8_i32_centicycles: u32,
         synapse_i16_i32_centicycles: u32, synapse_i32_i32_centicycles: u32,
+        sparse_centicycles: u32, value_centicycles: u32, tap_cycles: u32,
         deadline_percent: u32, source_atoms: u32, key_base: u32,
     }
 }

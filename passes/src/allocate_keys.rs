@@ -81,9 +81,9 @@ mod tests {
     use crate::testing::quantised;
 
     fn graph() -> MachineGraph {
-        let app = quantised(&[("in", 3), ("hid", 100), ("z", 1)], &["in>hid", "hid>z"]);
+        let mut app = quantised(&[("in", 3), ("hid", 100), ("z", 1)], &["in>hid", "hid>z"]);
         let options = MappingOptions::default();
-        let cut = crate::partition::partition(&app, &Target::spinnaker2(), 1000, &options);
+        let cut = crate::partition::partition(&mut app, &Target::spinnaker2(), 1000, &options);
         cut.expect("fits").0
     }
 

@@ -7,13 +7,13 @@
 
 use crate::contract::Contract;
 use crate::manager::PassContext;
-use crate::regions::{Need, Sizes};
+use crate::regions::{Cuts, Links, Need, Sender, Sizes};
 use crate::registry::{LayOutMemory, Transform};
 use ir::app::{AppGraph, Population};
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
 use ir::facts::Fact;
-use ir::id::{PopId, ProjId, VertexId};
+use ir::id::VertexId;
 use ir::machine_graph::{MachineGraph, MachineVertex};
 use ir::memory::{MemoryLayout, Region, RegionKind};
 use ir::{Module, Origin, Target};
@@ -29,46 +29,31 @@ impl Transform for LayOutMemory {
     }
 }
 
-/// The regions of one vertex with their exact sizes, in address order but for
-/// the stack, which comes last.
-pub fn vertex_regions(
-    app: &AppGraph,
-    graph: &MachineGraph,
-    vertex: VertexId,
-    target: &Target,
-) -> Result<Vec<(RegionKind, u64)>> {
-    let v = &graph.vertices[vertex];
-    let need = Need::of(app, v.population)?;
-    let cut = |pop: PopId| {
-        let vertices = graph.vertices_of(pop);
-        vertices.map(|(id, v)| (id, v.slice.n)).collect()
-    };
-    Ok(need.regions(v.slice.n, target, cut))
-}
-
 /// Layouts of all vertices.
 pub fn lay_out(
     app: &AppGraph,
     graph: &MachineGraph,
     target: &Target,
 ) -> Result<BTreeMap<VertexId, MemoryLayout>> {
-    let mut by_population: BTreeMap<PopId, Vec<(VertexId, u32)>> = BTreeMap::new();
-    for (id, v) in graph.vertices.iter() {
-        by_population
-            .entry(v.population)
-            .or_default()
-            .push((id, v.slice.n));
+    let mut cuts = Cuts::new();
+    for (vertex, v) in graph.vertices.iter() {
+        let slice = v.slice;
+        let sender = Sender { vertex, slice };
+        cuts.entry(v.population).or_default().push(sender);
     }
-    let cut = |pop: PopId| by_population.get(&pop).cloned().unwrap_or_default();
     let mut layouts = BTreeMap::new();
-    for (id, vertex) in graph.vertices.iter() {
-        let need = Need::of(app, vertex.population)?;
-        let regions = need.regions(vertex.slice.n, target, cut);
-        let sizes = Sizes::sum(&regions, vertex.budget.cycles);
-        if sizes.fit(target) != Some(vertex.budget) {
-            return Err(disagree(&app.populations[vertex.population], vertex, sizes).into());
+    for (&pop, senders) in &cuts {
+        let need = Need::of(app, pop)?;
+        let links = Links::new(app, pop, &need, &cuts);
+        for sender in senders {
+            let vertex = &graph.vertices[sender.vertex];
+            let regions = need.regions(sender.slice, &links, target);
+            let sizes = Sizes::sum(&regions, vertex.budget.cycles);
+            if sizes.fit(target) != Some(vertex.budget) {
+                return Err(disagree(&app.populations[pop], vertex, sizes).into());
+            }
+            layouts.insert(sender.vertex, addresses(&regions, target)?);
         }
-        layouts.insert(id, addresses(&regions, target)?);
     }
     Ok(layouts)
 }
@@ -102,11 +87,6 @@ fn disagree(population: &Population, vertex: &MachineVertex, laid_out: Sizes) ->
         ))
 }
 
-/// The address of the rows of one projection from one source vertex.
-pub fn rows_region(layout: &MemoryLayout, projection: ProjId, source: VertexId) -> Option<Region> {
-    layout.find(RegionKind::Rows { projection, source })
-}
-
 fn addresses(regions: &[(RegionKind, u64)], target: &Target) -> Result<MemoryLayout> {
     let outgrown = || Diagnostic::internal("regions outgrew the memory that they were planned for");
     let end = target.memory.sram_base + target.memory.sram_bytes;
@@ -134,17 +114,17 @@ mod tests {
     use crate::manager::MappingOptions;
     use crate::partition::partition;
     use crate::testing::quantised;
-    use ir::id::Id;
+    use ir::id::{Id, PopId};
 
     #[test]
     fn regions_follow_each_other_and_add_up_to_the_budget() {
-        let app = quantised(
+        let mut app = quantised(
             &[("in", 5000), ("hid", 8), ("z", 3)],
             &["in>hid", "hid~hid", "hid>z", "in>z"],
         );
         let target = Target::spinnaker2();
         let (graph, _) =
-            partition(&app, &target, 10_000, &MappingOptions::default()).expect("fits");
+            partition(&mut app, &target, 10_000, &MappingOptions::default()).expect("fits");
         let layouts = lay_out(&app, &graph, &target).expect("agrees");
         for (id, vertex) in graph.vertices.iter() {
             let layout = &layouts[&id];
@@ -155,8 +135,6 @@ mod tests {
             assert_eq!(last.end(), target.memory.sram_bytes);
             let sum: u32 = layout.regions.iter().map(|r| r.bytes).sum();
             assert_eq!(sum, vertex.budget.bytes());
-            let regions = vertex_regions(&app, &graph, id, &target).expect("quantised");
-            assert_eq!(regions.len(), layout.regions.len());
         }
         // `in` has two vertices, so `hid` has three regions of rows
         let hid = graph
@@ -171,10 +149,10 @@ mod tests {
 
     #[test]
     fn a_budget_that_is_wrong_is_an_internal_error() {
-        let app = quantised(&[("in", 4), ("hid", 3)], &["in>hid"]);
+        let mut app = quantised(&[("in", 4), ("hid", 3)], &["in>hid"]);
         let target = Target::spinnaker2();
         let (mut graph, _) =
-            partition(&app, &target, 1000, &MappingOptions::default()).expect("fits");
+            partition(&mut app, &target, 1000, &MappingOptions::default()).expect("fits");
         graph.vertices[VertexId::from_index(1)].budget.rows += 8;
         let error = lay_out(&app, &graph, &target).expect_err("8 bytes too many");
         assert_eq!(error.0[0].code, ir::Code::Internal);

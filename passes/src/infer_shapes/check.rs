@@ -50,7 +50,10 @@ impl Inference<'_> {
                         .help("export the network again, or correct input_shape");
                 }
                 None if window.channels.is_some() => {
-                    let message = format!("{} has no input_shape; it follows from what arrives", label(node));
+                    let message = format!(
+                        "{} has no input_shape; it follows from what arrives",
+                        label(node)
+                    );
                     self.warn(id, Code::InputShape, message)
                         .note(format!("arriving {found}"))
                         .help("export the network again with a newer nir, which writes it");
@@ -63,7 +66,9 @@ impl Inference<'_> {
     fn no_room(&mut self, id: NodeId, window: &Window, found: &Shape) {
         let node = &self.network.nodes[id];
         let rank = found.rank() == window.rank();
-        let channels = window.channels.is_none_or(|(c, _)| found.0.first() == Some(&c));
+        let channels = window
+            .channels
+            .is_none_or(|(c, _)| found.0.first() == Some(&c));
         let message = if rank && channels {
             format!("the kernel of {} is larger than its input", label(node))
         } else {
@@ -78,9 +83,8 @@ impl Inference<'_> {
         if let Some(&from) = self.preds[id].iter().find(|&&p| self.outs[p].is_some()) {
             error = error.note(format!("the source is {}", self.network.nodes[from].origin));
         }
-        self.errors.push(
-            error.help("correct the layer sizes or the edges, and export the network again"),
-        );
+        self.errors
+            .push(error.help("correct the layer sizes or the edges, and export the network again"));
     }
 
     /// A Flatten's declared input should hold what arrives, perhaps with a
@@ -95,7 +99,9 @@ impl Inference<'_> {
             else {
                 continue;
             };
-            let Some(found) = self.ins[id].clone() else { continue };
+            let Some(found) = self.ins[id].clone() else {
+                continue;
+            };
             let batch_free = Shape::of(declared.0.get(1..).unwrap_or_default());
             if fit(declared, &found) == Fit::No && fit(&batch_free, &found) == Fit::No {
                 let message = format!(
@@ -136,7 +142,9 @@ impl Inference<'_> {
                 n => format!("parameters of one value stand for all neurons of {n} nodes"),
             };
             let shown = lines.iter().take(8);
-            let warning = shown.fold(self.warn(id, Code::Broadcast, message), |w, line| w.note(line));
+            let warning = shown.fold(self.warn(id, Code::Broadcast, message), |w, line| {
+                w.note(line)
+            });
             warning.help("write one value per neuron to be sure");
         }
     }
@@ -209,7 +217,10 @@ impl Inference<'_> {
             let node = &self.network.nodes[id];
             let message = format!("the shape of {} cannot be derived", label(node));
             let why = match node.op {
-                Op::Conv1d { .. } | Op::Conv2d { .. } | Op::SumPool2d { .. } | Op::AvgPool2d { .. } => {
+                Op::Conv1d { .. }
+                | Op::Conv2d { .. }
+                | Op::SumPool2d { .. }
+                | Op::AvgPool2d { .. } => {
                     "it does not say how large its input is, and nothing before it does"
                 }
                 _ if !per_element(&node.op).is_empty() => {

@@ -177,14 +177,10 @@ impl<'a> Inference<'a> {
         if takes == declared {
             return Some(None);
         }
-        Some(
-            tails()
-                .find(|t| t == takes)
-                .or_else(|| {
-                    let whole = takes.checked_len() == declared.checked_len();
-                    tails().find(|t| !whole && t.checked_len() == takes.checked_len())
-                }),
-        )
+        Some(tails().find(|t| t == takes).or_else(|| {
+            let whole = takes.checked_len() == declared.checked_len();
+            tails().find(|t| !whole && t.checked_len() == takes.checked_len())
+        }))
     }
 
     /// The nearest nodes behind `from` that know what they take; nodes that

@@ -126,7 +126,9 @@ pub(super) fn for_each_parameter(op: &mut Op, mut change: impl FnMut(&mut Tensor
             v_threshold,
             v_reset,
         } => {
-            [tau, r, v_leak, v_threshold].into_iter().for_each(&mut change);
+            [tau, r, v_leak, v_threshold]
+                .into_iter()
+                .for_each(&mut change);
             v_reset.iter_mut().for_each(change);
         }
         Op::CubaLif {
@@ -149,7 +151,9 @@ pub(super) fn for_each_parameter(op: &mut Op, mut change: impl FnMut(&mut Tensor
             r,
             v_leak,
             w_in,
-        } => [tau_syn, tau_mem, r, v_leak, w_in].into_iter().for_each(change),
+        } => [tau_syn, tau_mem, r, v_leak, w_in]
+            .into_iter()
+            .for_each(change),
         Op::I { r } => change(r),
         Op::If {
             r,
@@ -209,7 +213,10 @@ impl Inference<'_> {
             | Op::I { .. }
             | Op::If { .. } => {
                 let shape = self.common(node);
-                if shape.as_ref().is_some_and(|s| s.rank() > 1 && s.0.contains(&1)) {
+                if shape
+                    .as_ref()
+                    .is_some_and(|s| s.rank() > 1 && s.0.contains(&1))
+                {
                     Own::soft(shape)
                 } else {
                     Own::firm(shape.clone(), shape)

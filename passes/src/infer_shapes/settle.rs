@@ -162,9 +162,13 @@ impl Inference<'_> {
             _ => format!("the next node takes {batched}, not {plain}"),
         };
         self.warn(id, Code::ShapeLoose, message)
-            .note(format!("start_dim {start_dim}, end_dim {end_dim}, arriving {shape}"))
+            .note(format!(
+                "start_dim {start_dim}, end_dim {end_dim}, arriving {shape}"
+            ))
             .note(reason)
-            .help("export the network with start_dim and end_dim for one sample, without the batch");
+            .help(
+                "export the network with start_dim and end_dim for one sample, without the batch",
+            );
         Some(batched)
     }
 }

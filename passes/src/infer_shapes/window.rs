@@ -78,10 +78,12 @@ impl Window {
                 kernel,
                 stride,
                 padding,
-            } => Some(axes(kernel, stride, &[1, 1], Some(padding)).map(|axes| Self {
-                channels: None,
-                axes,
-            })),
+            } => Some(
+                axes(kernel, stride, &[1, 1], Some(padding)).map(|axes| Self {
+                    channels: None,
+                    axes,
+                }),
+            ),
             Op::Input { .. }
             | Op::Output { .. }
             | Op::Affine { .. }
@@ -209,7 +211,11 @@ fn axes(
             "kernel, stride, padding and dilation need {n} values each"
         ));
     }
-    if [kernel, stride, dilation].into_iter().flatten().any(|&v| v == 0) {
+    if [kernel, stride, dilation]
+        .into_iter()
+        .flatten()
+        .any(|&v| v == 0)
+    {
         return Err("kernel, stride and dilation must be at least 1".to_owned());
     }
     Ok((0..n)

@@ -132,10 +132,16 @@ fn pes(
     costs: &Costs<'_>,
 ) -> std::result::Result<(u32, bool), Diagnostic> {
     let width = |_| candidate.format.dtype();
-    let need = Need::neurons(app, pop, &candidate.neuron, candidate.accumulator, width)?;
-    let limit = cycle_limit(costs.target, costs.time_step_us);
+    let need = Need::neurons(
+        app,
+        pop,
+        &candidate.neuron,
+        Some(candidate.accumulator),
+        width,
+    )?;
+    let limit = cycle_limit(costs.target, costs.time_step_us, app.ticks_per_step);
     let cap = cap(&app.populations[pop], costs.options);
-    let count = slice_count(&need, costs.target, limit, cap);
+    let count = slice_count(app, pop, &need, costs.target, limit, cap);
     Ok(count.unwrap_or((u32::MAX, false)))
 }
 

@@ -1,7 +1,7 @@
 //! What each supported node type means.
 
-use super::{Faults, neurons};
 use super::params::Params;
+use super::{Faults, neurons};
 use crate::front::nir::NirNode;
 use ir::network::Op;
 use ir::origin::escape;

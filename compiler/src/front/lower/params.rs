@@ -258,7 +258,9 @@ impl Params<'_> {
         let message = format!("{} has no '{name}'", escape(&self.node.type_name));
         self.faults.push(
             Diagnostic::warning(Code::NirDefault, self.origin, message)
-                .note(format!("it is taken as {value}, the value it has in every framework"))
+                .note(format!(
+                    "it is taken as {value}, the value it has in every framework"
+                ))
                 .help("export the network again with a newer nir"),
         );
     }

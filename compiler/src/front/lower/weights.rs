@@ -77,8 +77,7 @@ impl Params<'_> {
         let shape = weight.shape();
         if shape.rank() != axes + 2 {
             let sizes = if axes == 1 { "length" } else { "height width" };
-            let note =
-                format!("expected [output-channels input-channels/groups {sizes}]");
+            let note = format!("expected [output-channels input-channels/groups {sizes}]");
             let message = format!("'weight' has the shape {shape}, which is no kernel");
             self.bad(Code::BadParameter, message, Some(note));
             return None;

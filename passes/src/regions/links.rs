@@ -1,0 +1,325 @@
+//! What reaches a slice: for each projection and each sending vertex the rows
+//! that lead there, their bytes and the work they make.
+
+use super::{Incoming, Need};
+use ir::Target;
+use ir::app::{AppGraph, AtomOrder, Connector, Conv, Population, Sends};
+use ir::id::{Id, PopId, ProjId, VertexId};
+use ir::machine_graph::AtomSlice;
+use ir::memory::{padded, rows};
+use ir::tensor::DType;
+use std::collections::BTreeMap;
+
+/// A vertex that may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub vertex: VertexId,
+    pub slice: AtomSlice,
+}
+
+/// How populations are cut. One that is missing counts as a single vertex.
+pub type Cuts = BTreeMap<PopId, Vec<Sender>>;
+
+/// The rows of one projection from one vertex into a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    pub projection: ProjId,
+    pub sender: Sender,
+    pub carries: Sends,
+    pub bytes: u64,
+    /// Estimated cycles if every atom of the sender says something once.
+    pub centicycles: u64,
+}
+
+/// The projections into a population, prepared to be asked about many slices.
+#[derive(Debug)]
+pub struct Links<'a> {
+    order: AtomOrder,
+    post: &'a Population,
+    links: Vec<Link<'a>>,
+}
+
+#[derive(Debug)]
+struct Link<'a> {
+    incoming: Incoming,
+    connector: &'a Connector,
+    pre: &'a Population,
+    senders: Vec<(Sender, Synapses)>,
+}
+
+/// Synapses from a sender that end before each position of the target; empty
+/// unless they are listed.
+#[derive(Debug)]
+struct Synapses(Vec<u64>);
+
+impl<'a> Links<'a> {
+    /// The links into `pop`, whose `need` says its order and row types.
+    pub fn new(app: &'a AppGraph, pop: PopId, need: &Need, cuts: &Cuts) -> Self {
+        let post = &app.populations[pop];
+        let link = |incoming: &Incoming| {
+            let pre = &app.populations[incoming.pre];
+            let whole = AtomSlice {
+                lo: 0,
+                n: u32::try_from(pre.n_atoms()).unwrap_or(u32::MAX),
+            };
+            // No graph has so many vertices: the number only tells populations
+            // that are not cut yet from each other.
+            let number = 0x7000_0000 + incoming.pre.index();
+            let alone = [Sender {
+                vertex: VertexId::from_index(number),
+                slice: whole,
+            }];
+            let senders = cuts.get(&incoming.pre).map_or(&alone[..], Vec::as_slice);
+            let connector = &app.projections[incoming.projection].connector;
+            let synapses = |s: &Sender| Synapses::from(connector, (pre, *s), (post, need.order));
+            Link {
+                incoming: *incoming,
+                connector,
+                pre,
+                senders: senders.iter().map(|s| (*s, synapses(s))).collect(),
+            }
+        };
+        Self {
+            order: need.order,
+            post,
+            links: need.incoming().iter().map(link).collect(),
+        }
+    }
+
+    /// Everything that reaches a slice, by projection and sender.
+    pub fn bundles_into(
+        &self,
+        slice: AtomSlice,
+        accumulator: Option<DType>,
+        target: &Target,
+    ) -> Vec<Bundle> {
+        let mut all = Vec::new();
+        for link in &self.links {
+            for (sender, synapses) in &link.senders {
+                let sizes = self.between(link, *sender, synapses, slice, accumulator, target);
+                if let Some((bytes, centicycles)) = sizes {
+                    all.push(Bundle {
+                        projection: link.incoming.projection,
+                        sender: *sender,
+                        carries: link.pre.sends,
+                        bytes,
+                        centicycles,
+                    });
+                }
+            }
+        }
+        all
+    }
+
+    /// Bytes and centicycles, if the sender reaches the slice.
+    fn between(
+        &self,
+        link: &Link<'_>,
+        sender: Sender,
+        synapses: &Synapses,
+        slice: AtomSlice,
+        accumulator: Option<DType>,
+        target: &Target,
+    ) -> Option<(u64, u64)> {
+        let plan = &target.planning;
+        let weights = link.incoming.weights;
+        let bytes = weights.size() as u32;
+        let sources = u64::from(sender.slice.n);
+        let values = link.pre.sends == Sends::Values;
+        let dense = match values {
+            true => u64::from(plan.value_centicycles),
+            false => dense_centicycles(weights, accumulator, target),
+        };
+        let listed = match values {
+            true => plan.value_centicycles,
+            false => plan.sparse_centicycles,
+        };
+        match link.connector {
+            Connector::Dense => {
+                let width = u64::from(padded(slice.n));
+                let synapses = sources * width;
+                Some((synapses * u64::from(bytes), synapses * dense))
+            }
+            Connector::Sparse(_) => {
+                let n = synapses.ending_in(slice);
+                let bytes = rows::sparse_bytes(sources, n, bytes);
+                (n > 0).then_some((bytes, n * u64::from(listed)))
+            }
+            Connector::Conv(conv) => {
+                let from = pixels(link.pre.order, conv.source, sender.slice);
+                let to = pixels(self.order, conv.target, slice);
+                let taps = taps(conv, from, to);
+                let span = u64::from(from.1 - from.0 + 1);
+                let channels = u64::from(rows::padded_block(self.block()));
+                let tap = u64::from(plan.tap_cycles) * 100 + channels * dense;
+                let work = taps * sources.div_ceil(span) * tap;
+                (taps > 0).then_some((rows::taps_bytes(span, taps), work))
+            }
+        }
+    }
+
+    /// Channels of a block of targets.
+    fn block(&self) -> u32 {
+        match self.order {
+            AtomOrder::RowMajor => 1,
+            AtomOrder::Blocked { channels } => channels as u32,
+        }
+    }
+
+    /// Bytes of the shared kernel of a projection, if it is a convolution.
+    pub fn kernel_bytes(&self, projection: ProjId) -> Option<u64> {
+        let mut links = self.links.iter();
+        let link = links.find(|l| l.incoming.projection == projection)?;
+        match link.connector {
+            Connector::Conv(conv) => {
+                let width = link.incoming.weights.size() as u32;
+                Some(conv_kernel_bytes(conv, self.block(), width))
+            }
+            Connector::Dense | Connector::Sparse(_) => None,
+        }
+    }
+
+    /// The population at which the links end.
+    pub fn post(&self) -> &Population {
+        self.post
+    }
+}
+
+/// Bytes of the kernel of a convolution for a block of `channels` targets.
+pub fn conv_kernel_bytes(conv: &Conv, channels: u32, weight_bytes: u32) -> u64 {
+    let elements = (conv.kernel[0] * conv.kernel[1]) as u64;
+    rows::kernel_bytes(conv.source[0] as u64, elements, channels, weight_bytes)
+}
+
+impl Synapses {
+    fn from(
+        connector: &Connector,
+        (pre, sender): (&Population, Sender),
+        (post, order): (&Population, AtomOrder),
+    ) -> Self {
+        let Connector::Sparse(list) = connector else {
+            return Self(Vec::new());
+        };
+        let mut before = vec![0u64; post.n_atoms() + 1];
+        let slice = sender.slice;
+        for position in slice.lo as usize..(slice.lo + slice.n) as usize {
+            let atom = pre.order.atom_at(position, &pre.shape);
+            for &to in list.of(atom).1 {
+                before[order.position_of(to as usize, &post.shape) + 1] += 1;
+            }
+        }
+        for i in 1..before.len() {
+            before[i] += before[i - 1];
+        }
+        Self(before)
+    }
+
+    /// Synapses that end in a slice.
+    fn ending_in(&self, slice: AtomSlice) -> u64 {
+        let at = |position: u32| self.0.get(position as usize).copied().unwrap_or(0);
+        at(slice.lo + slice.n) - at(slice.lo)
+    }
+}
+
+/// First and last pixel of a slice of `[C H W]` values.
+fn pixels(order: AtomOrder, [_, h, w]: [usize; 3], slice: AtomSlice) -> (u32, u32) {
+    let pixels = (h * w) as u32;
+    let channels = match order {
+        AtomOrder::RowMajor => 1,
+        AtomOrder::Blocked { channels } => channels as u32,
+    };
+    let block = pixels * channels;
+    let from = slice.lo % block;
+    let last = from + slice.n.max(1) - 1;
+    if last >= block {
+        // More than one block: pixels of all kinds.
+        return (0, pixels - 1);
+    }
+    (from / channels, last / channels)
+}
+
+/// Pairs of a source pixel and a target pixel, each in its range, that a kernel
+/// element joins.
+fn taps(conv: &Conv, from: (u32, u32), to: (u32, u32)) -> u64 {
+    let (width, target_width) = (conv.source[2] as u32, conv.target[2] as u32);
+    // Only source rows that the target's rows read are looked at.
+    let lowest = (to.0 / target_width) as usize * conv.stride[0];
+    let span = (conv.kernel[0] - 1) * conv.dilation[0];
+    let highest = (to.1 / target_width) as usize * conv.stride[0] + span;
+    let first_row = lowest.saturating_sub(conv.padding[0]) as u32;
+    let last_row = highest.saturating_sub(conv.padding[0]) as u32;
+    let first = from.0.max(first_row.saturating_mul(width));
+    let last = from
+        .1
+        .min(last_row.saturating_add(1).saturating_mul(width) - 1);
+    let mut taps = 0;
+    for pixel in first..=last.max(first) {
+        if pixel > last {
+            break;
+        }
+        let (y, x) = ((pixel / width) as usize, (pixel % width) as usize);
+        for (_, ty) in conv.reach(0, y) {
+            let row = ty as u32 * target_width;
+            let met = conv.reach(1, x).filter(|(_, tx)| {
+                let at = row + *tx as u32;
+                (to.0..=to.1).contains(&at)
+            });
+            taps += met.count() as u64;
+        }
+    }
+    taps
+}
+
+fn dense_centicycles(weights: DType, accumulator: Option<DType>, target: &Target) -> u64 {
+    let plan = &target.planning;
+    u64::from(match (weights, accumulator) {
+        (DType::I8, Some(DType::I16)) => plan.synapse_i8_i16_centicycles,
+        (DType::I8, _) => plan.synapse_i8_i32_centicycles,
+        (DType::I16, _) => plan.synapse_i16_i32_centicycles,
+        (DType::I32 | DType::F32 | DType::F64, _) => plan.synapse_i32_i32_centicycles,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_those_of_the_connector() {
+        let conv = Conv {
+            source: [1, 7, 5],
+            target: [1, 4, 5],
+            kernel: [3, 2],
+            stride: [2, 1],
+            padding: [1, 1],
+            dilation: [1, 2],
+        };
+        let mut pairs = Vec::new();
+        for source in 0..35u32 {
+            Connector::Conv(conv).each_synapse(source as usize, (35, 20), |t, _| {
+                pairs.push((source, t as u32));
+            });
+        }
+        let inside = |range: (u32, u32), at| range.0 <= at && at <= range.1;
+        for from in [(0, 34), (3, 3), (10, 21), (30, 34)] {
+            for to in [(0, 19), (0, 0), (4, 11), (19, 19)] {
+                let wanted = pairs
+                    .iter()
+                    .filter(|(s, t)| inside(from, *s) && inside(to, *t))
+                    .count();
+                assert_eq!(taps(&conv, from, to), wanted as u64, "{from:?} {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_knows_its_pixels() {
+        let shape = [4, 3, 5];
+        let slice = |lo, n| AtomSlice { lo, n };
+        let row_major = AtomOrder::RowMajor;
+        assert_eq!(pixels(row_major, shape, slice(17, 4)), (2, 5));
+        assert_eq!(pixels(row_major, shape, slice(14, 2)), (0, 14));
+        let blocked = AtomOrder::Blocked { channels: 2 };
+        assert_eq!(pixels(blocked, shape, slice(34, 6)), (2, 4));
+    }
+}
