@@ -130,8 +130,8 @@ mod tests {
             atoms_per_core: BTreeMap::from([("hid".to_owned(), most)]),
             ..MappingOptions::default()
         };
-        let app = quantised(&[("in", 4), ("hid", atoms)], &["in>hid", "hid~hid"]);
-        let cut = crate::partition::partition(&app, &Target::spinnaker2(), 1000, &options);
+        let mut app = quantised(&[("in", 4), ("hid", atoms)], &["in>hid", "hid~hid"]);
+        let cut = crate::partition::partition(&mut app, &Target::spinnaker2(), 1000, &options);
         cut.expect("fits").0
     }
 

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(sizes(10, 2, 8), [8, 2]);
         assert_eq!(sizes(512, 5, 8), [104, 104, 104, 104, 96]);
         assert_eq!(sizes(7, 3, 1), [3, 2, 2]);
-        for n in 1..200 {
+        for n in 1..200u32 {
             for count in 1..=n {
                 let unit = if n.div_ceil(8) >= count { 8 } else { 1 };
                 let all = runs(n, count, unit);

@@ -311,7 +311,7 @@ mod tests {
             &MappingOptions::default(),
         )
         .expect("fits");
-        let limit = cycle_limit(&Target::spinnaker2(), 1000);
+        let limit = cycle_limit(&Target::spinnaker2(), 1000, 1);
         assert!(graph.vertices.len() > 2);
         assert!(graph.vertices.values().all(|v| v.budget.cycles <= limit));
         let sram = Target::spinnaker2().memory.sram_bytes;
