@@ -40,11 +40,7 @@ pub struct ReadOptions {
 ///
 /// With `strict` they are errors; so should be the warnings that `infer-shapes`
 /// gives for the network: see [`refuse_repairs`].
-pub fn load(
-    bytes: &[u8],
-    file: &str,
-    options: ReadOptions,
-) -> Result<(Network, Vec<Diagnostic>)> {
+pub fn load(bytes: &[u8], file: &str, options: ReadOptions) -> Result<(Network, Vec<Diagnostic>)> {
     let (graph, mut warnings) = nir::read(bytes, file)?;
     let (network, more) = lower::lower_with(&graph, file, options.duplicate_edges)?;
     warnings.extend(more);

@@ -3,7 +3,7 @@
 use super::findings::{Findings, population, vertex};
 use crate::app::{AtomOrder, Connector, Population};
 use crate::id::{Id, PopId, ProjId, VertexId};
-use crate::machine_graph::AtomSlice;
+use crate::machine_graph::{AtomSlice, Net};
 use crate::module::Module;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -109,10 +109,9 @@ fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findi
     for net in graph.nets.values() {
         let (name, origin) = vertex(m, net.source);
         let (projections, sinks) = &reach[&graph.vertices[net.source].population];
-        if net.sinks != *sinks {
+        if let Some(fault) = sink_fault(m, net, projections, sinks) {
             let message = format!("the net of {name} does not reach its targets");
-            let note = format!("sinks {:?}, expected {sinks:?}", net.sinks);
-            found.add_with(origin, message, note);
+            found.add_with(origin, message, fault);
         }
         if net.projections != *projections {
             let message = format!("the net of {name} serves other projections");
@@ -120,4 +119,31 @@ fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findi
             found.add_with(origin, message, note);
         }
     }
+}
+
+/// A net reaches every vertex to which a synapse leads, and no vertex of
+/// another population. A vertex in between may be reached or not.
+fn sink_fault(m: &Module, net: &Net, via: &[ProjId], all: &[VertexId]) -> Option<String> {
+    if !net.sinks.is_sorted_by(|a, b| a < b) {
+        return Some(format!("sinks {:?} do not ascend", net.sinks));
+    }
+    if let Some(stray) = net.sinks.iter().find(|s| all.binary_search(s).is_err()) {
+        return Some(format!("sink {stray}, expected some of {all:?}"));
+    }
+    let vertices = &m.machine_graph.vertices;
+    let source = &vertices[net.source];
+    let reached = |v: &VertexId| {
+        let target = &vertices[*v];
+        via.iter().map(|p| &m.app.projections[*p]).any(|p| {
+            let pre = (&m.app.populations[p.pre], source.slice);
+            let post = (&m.app.populations[p.post], target.slice);
+            p.post == target.population && p.reaches(pre, post)
+        })
+    };
+    let left_out = all.iter().filter(|v| net.sinks.binary_search(v).is_err());
+    let missing = left_out.copied().find(|v| reached(v))?;
+    Some(format!(
+        "sinks {:?} without {missing}, to which synapses lead",
+        net.sinks
+    ))
 }

@@ -202,10 +202,7 @@ impl<'g> Ends<'g> {
         if similar.is_empty() {
             error.help("export the network again; both ends must be nodes of this graph")
         } else {
-            error.help(format!(
-                "did the exporter mean {}?",
-                similar.join(" or ")
-            ))
+            error.help(format!("did the exporter mean {}?", similar.join(" or ")))
         }
     }
 

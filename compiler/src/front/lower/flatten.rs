@@ -110,7 +110,11 @@ impl<'g> Builder<'g, '_> {
             };
             members.insert(&node.name, ports);
         }
-        let cut = if prefix.is_empty() { 0 } else { prefix.len() + 1 };
+        let cut = if prefix.is_empty() {
+            0
+        } else {
+            prefix.len() + 1
+        };
         let mut inner: BTreeMap<String, usize> = BTreeMap::new();
         for ports in members.values().filter(|p| p.nested) {
             for &at in ports.inputs.iter().chain(&ports.outputs) {
@@ -120,12 +124,13 @@ impl<'g> Builder<'g, '_> {
         }
         let paths: BTreeSet<String> = inner.keys().cloned().collect();
         for (from, to, count) in repaired(graph, &paths, self.duplicates, self.faults) {
-            let end = |this: &mut Self, name: &str, pick: fn(&Ports) -> &Vec<usize>, kind| {
-                match members.get(name) {
+            let end =
+                |this: &mut Self, name: &str, pick: fn(&Ports) -> &Vec<usize>, kind| match members
+                    .get(name)
+                {
                     Some(ports) => this.only(pick(ports), ports.nested, graph, name, kind),
                     None => inner.get(name).copied(),
-                }
-            };
+                };
             let a = end(self, &from, |p| &p.outputs, "Output");
             let b = end(self, &to, |p| &p.inputs, "Input");
             if let (Some(a), Some(b)) = (a, b) {
@@ -189,9 +194,10 @@ impl<'g> Builder<'g, '_> {
                 continue;
             }
             let open = |at: &usize| {
-                !self.edges.keys().any(|&(from, to)| {
-                    from != to && if input { to == *at } else { from == *at }
-                })
+                !self
+                    .edges
+                    .keys()
+                    .any(|&(from, to)| from != to && if input { to == *at } else { from == *at })
             };
             let ends: Vec<usize> = inside.iter().copied().filter(open).collect();
             let [one] = ends.as_slice() else { continue };

@@ -88,7 +88,11 @@ fn none(kind: &str, flat: &Flat<'_>, file: Origin) -> Diagnostic {
     let error = if flat.nodes.is_empty() {
         error.note("it has no nodes at all")
     } else {
-        let end = if kind == "Input" { "predecessors" } else { "successors" };
+        let end = if kind == "Input" {
+            "predecessors"
+        } else {
+            "successors"
+        };
         error.note(format!("every node has {end}, so none can be added"))
     };
     error.help(format!(
@@ -112,7 +116,10 @@ pub(super) fn check_dropped(flat: &Flat<'_>, ops: &[Option<Op>], faults: &mut Fa
         };
         let input = port.kind() == "Input";
         for &at in near {
-            let Some(needed) = ops.get(at).and_then(Option::as_ref).and_then(|op| size(op, input))
+            let Some(needed) = ops
+                .get(at)
+                .and_then(Option::as_ref)
+                .and_then(|op| size(op, input))
             else {
                 continue;
             };
