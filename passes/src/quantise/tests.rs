@@ -3,7 +3,7 @@ use crate::balance_delays::balance;
 use crate::testing::sized_app;
 use ir::id::Id;
 use ir::neuron::{Constant, Fire, Membrane, Param, ResetRule};
-use ir::semantics::{Profile, Rounding, ScaleMode};
+use ir::semantics::{Profile, Rounding, ScaleMode, Schedule};
 use ir::tensor::{Data, Shape, Tensor};
 
 fn graph(inputs: usize, weights: &[f64]) -> AppGraph {
@@ -12,7 +12,11 @@ fn graph(inputs: usize, weights: &[f64]) -> AppGraph {
     let id = ProjId::from_index(0);
     let data = Data::F64(weights.to_vec());
     app.projections[id].weights = Tensor::new(Shape::of(&[n, inputs]), data).expect("n x inputs");
-    app.projections[id].delay = Some(balance(&app).expect("feasible").delays[id]);
+    app.projections[id].delay = Some(
+        balance(&app, Schedule::Auto, 1000)
+            .expect("feasible")
+            .delays[id],
+    );
     app
 }
 
