@@ -81,8 +81,8 @@ codes! {
         "A graph needs at least one Input and one Output node.";
     GraphUnsupported "E0310" "this graph cannot be mapped yet"
         "The graph is legal and the golden interpreter runs it, but the chip path does not take this construction yet; the message names it.";
-    NoUpdate "W0311" "a part of the network can never act"
-        "For example a population whose threshold no input can reach, or weights that are all zero.";
+    NoUpdate "W0311" "a part of the network does not act"
+        "For example a population whose threshold no input can reach, weights that are all zero, or a population that sent no spike in a whole run.";
     ShapeLoose "W0312" "shapes differ but hold the same number of values"
         "The two ends of an edge, or a port and its neighbour, write the same values in different shapes (a dimension of size 1, batch or time in front, a missing Flatten). The values are connected in C order; write equal shapes into the file to be sure.";
     Broadcast "W0313" "parameters stand for several neurons"

@@ -125,8 +125,9 @@ impl Affine {
             Map::Spatial(spatial) => spatial.n_in(),
         }
     }
-    pub(super) fn bias(&self) -> Option<&[f64]> {
-        self.bias.as_deref()
+    /// The bias and the first step in which it acts.
+    pub(super) fn bias(&self) -> Option<(&[f64], usize)> {
+        self.bias.as_deref().map(|b| (b, self.bias_from))
     }
     /// The output of a step. `room` is scratch of any contents.
     pub(super) fn apply(&self, x: &[f64], step: usize, y: &mut [f64], room: &mut Vec<f64>) {

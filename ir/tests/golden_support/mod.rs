@@ -86,6 +86,38 @@ impl Net {
         };
         self.node(name, 1, 1, op)
     }
+    /// A node between values of given shapes.
+    pub(crate) fn shaped(mut self, name: &str, from: &[usize], to: &[usize], op: Op) -> Self {
+        self = self.node(name, 1, 1, op);
+        let id = self.id(name);
+        self.0.nodes[id].in_shape = Some(Shape::of(from));
+        self.0.nodes[id].out_shape = Some(Shape::of(to));
+        self
+    }
+    /// A Delay with one element for each value.
+    pub(crate) fn delay(self, name: &str, delays: &[f64]) -> Self {
+        let delay = Tensor::vector(delays.to_vec());
+        self.node(name, delays.len(), delays.len(), Op::Delay { delay })
+    }
+    /// A CubaLIF of one neuron with r 1 and no v_reset in the file.
+    pub(crate) fn cuba(
+        self,
+        name: &str,
+        [tau_syn, tau_mem]: [f64; 2],
+        w_in: f64,
+        threshold: f64,
+    ) -> Self {
+        let op = Op::CubaLif {
+            tau_syn: Tensor::scalar(tau_syn),
+            tau_mem: Tensor::scalar(tau_mem),
+            r: Tensor::scalar(1.0),
+            v_leak: Tensor::scalar(0.0),
+            v_threshold: Tensor::scalar(threshold),
+            v_reset: None,
+            w_in: Tensor::scalar(w_in),
+        };
+        self.node(name, 1, 1, op)
+    }
     /// Edges as "a b c" chains: a -> b -> c.
     pub(crate) fn wire(mut self, chains: &[&str]) -> Self {
         for chain in chains {
@@ -124,6 +156,36 @@ impl Net {
         let record = [(self.id(node), Observable::Spikes)];
         let traces = golden.run(&[series(input)], &record).expect("it runs");
         traces.recorded[0].2.data.clone()
+    }
+}
+
+/// Numbers that only look random, the same in every run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// Below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % n
+    }
+    pub(crate) fn between(&mut self, least: usize, most: usize) -> usize {
+        least + self.below(most - least + 1)
+    }
+    /// Eighths between -8 and 8: sums of products are exact.
+    pub(crate) fn eighths(&mut self, n: usize) -> Vec<f64> {
+        (0..n)
+            .map(|_| (self.below(129) as f64 - 64.0) / 8.0)
+            .collect()
+    }
+    /// The same, mostly zero.
+    pub(crate) fn sparse(&mut self, n: usize) -> Vec<f64> {
+        let values = self.eighths(n);
+        values
+            .into_iter()
+            .map(|v| if self.below(3) == 0 { v } else { 0.0 })
+            .collect()
     }
 }
 
