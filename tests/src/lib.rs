@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod differential;
 pub mod pipeline;
+pub mod random;
 
 use std::path::PathBuf;
 use std::process::Command;
