@@ -157,6 +157,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     )?;
     progress.finish();
     show.show(&emulated.report.warnings());
+    show.show(&emulated.silent);
     report.emulated = Some(EmulatedJson::new(
         accuracy(&emulated.tracks.outputs, labels),
         &emulated.report,
@@ -223,7 +224,7 @@ fn compile(
     common: &Common,
     show: &Renderer,
     report: &mut CheckReport,
-    prepared: Prepared,
+    mut prepared: Prepared,
 ) -> Result<Subject> {
     let (source, mapping) = (prepared.source, prepared.mapping);
     let mut watch = Watch::new(common)?;
@@ -246,6 +247,9 @@ fn compile(
     show.show(&warnings);
     report.compile_ms = Some(report.compile_ms.unwrap_or(0.0) + spent);
     report.resources = Some(report::resources(compiled.verified.module()));
+    let schedule = report::ScheduleReport::new(&compiled.verified.module().app);
+    prepared.record.schedule = schedule.kind;
+    report.options = Some(prepared.record.clone());
     if !common.emit.is_empty() {
         if args.json {
             return Err(usage("--emit", "stdout already carries the JSON object")

@@ -72,6 +72,7 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
     driver::add_new(&mut warnings, &compiled.warnings);
     show.show(&warnings[shown..]);
     let module = compiled.verified.module();
+    prepared.record.schedule = report::ScheduleReport::new(&module.app).kind;
     let report = report::report(
         module,
         &mapping.target,

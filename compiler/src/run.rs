@@ -95,6 +95,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     progress.finish();
     let result = result?;
     show.show(&result.report.warnings());
+    show.show(&result.silent);
 
     if let Some(path) = &args.output {
         let bytes = data::write_npz(&arrays(&result.tracks)?, &path.display().to_string())?;

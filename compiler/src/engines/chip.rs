@@ -226,6 +226,8 @@ pub struct Emulated {
     pub tracks: Tracks,
     pub latencies: Latencies,
     pub report: RunReport,
+    /// Warnings about populations that never sent anything.
+    pub silent: Vec<Diagnostic>,
     /// Median host time of a sample.
     pub host: Duration,
 }
@@ -326,12 +328,47 @@ pub fn emulate(
         });
         samples.push(rows.collect());
     }
+    let report = RunReport::new(&batch.samples, program, target, images.time_step_us);
     Ok(Emulated {
         latencies: show.latencies(),
         tracks: show.tracks(samples),
-        report: RunReport::new(&batch.samples, program, target, images.time_step_us),
+        silent: silent(&report, program),
+        report,
         host: batch.host_median(),
     })
+}
+
+/// Populations that sent nothing in any sample, although the inputs did.
+fn silent(report: &RunReport, program: &Program) -> Vec<Diagnostic> {
+    let sent = |name: &str| -> u64 {
+        let there = |pe: &&runtime_sim::report::PeReport| pe.populations.iter().any(|p| p == name);
+        let pes = report.pes.iter().filter(there);
+        pes.map(|pe| pe.packets_sent).sum()
+    };
+    let name = |population: usize| program.populations.get(population).map(|p| p.name.as_str());
+    let fed = program.inputs.iter().filter_map(|port| name(port.population));
+    if fed.map(sent).sum::<u64>() == 0 {
+        return Vec::new();
+    }
+    let neurons = program
+        .populations
+        .iter()
+        .filter(|p| p.slices.iter().all(|s| s.v_addr.is_some()));
+    neurons
+        .filter(|p| sent(&p.name) == 0)
+        .map(|p| {
+            Diagnostic::warning(
+                Code::NoUpdate,
+                &Origin::Compiler,
+                format!("population '{}' never sent anything", escape(&p.name)),
+            )
+            .note(format!(
+                "{} neurons, {} samples, {} ticks",
+                p.n_atoms, report.samples, report.ticks
+            ))
+            .help("check --dt, --profile and the thresholds, or the input data")
+        })
+        .collect()
 }
 
 /// What the atoms of an input say in each tick: step `s` is said in tick

@@ -48,7 +48,7 @@ pub fn human(r: &Report) -> String {
     let res = &r.resources;
     let _ = writeln!(
         out,
-        "{}: {} PEs on {} chip{}, {} routing entries, fullest PE {} B, latency {} ticks of {} us",
+        "{}: {} PEs on {} chip{}, {} routing entries, fullest PE {} B, latency {} steps of {} us",
         escape(&r.network),
         res.pes,
         res.chips,
@@ -59,10 +59,24 @@ pub fn human(r: &Report) -> String {
         r.options.time_step_us
     );
 
+    let s = &r.schedule;
+    let _ = writeln!(
+        out,
+        "schedule: {}, {} tick{} a step: {}",
+        s.kind,
+        s.ticks_per_step,
+        if s.ticks_per_step == 1 { "" } else { "s" },
+        escape(&s.why)
+    );
+    for (name, latency) in &r.latency {
+        let _ = writeln!(out, "output '{}': latency {latency} ticks", escape(name));
+    }
+
     let mut rows = vec![header([
         "population",
         "neurons",
         "model",
+        "sends",
         "PEs",
         "latency",
         "sums",
@@ -72,6 +86,7 @@ pub fn human(r: &Report) -> String {
             escape(&p.name),
             p.neurons.to_string(),
             p.model.to_owned(),
+            p.sends.clone(),
             p.pes.to_string(),
             or_dash(p.latency),
             or_dash(p.accumulator),
@@ -83,18 +98,24 @@ pub fn human(r: &Report) -> String {
         "projection",
         "from",
         "to",
+        "connector",
+        "carries",
         "weights",
         "synapses",
         "delay",
+        "steps late",
     ])];
     rows.extend(r.projections.iter().map(|p| {
         cells([
             escape(&p.name),
             escape(&p.from),
             escape(&p.to),
+            p.connector.clone(),
+            p.carries.clone(),
             p.weights.to_owned(),
             p.synapses.to_string(),
             or_dash(p.delay),
+            p.lag.to_string(),
         ])
     }));
     let _ = write!(out, "\nprojections\n{}", table(&rows));

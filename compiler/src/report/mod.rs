@@ -4,12 +4,15 @@
 //! path: an origin shows the file's name without its folder.
 
 mod human;
+mod schedule;
 
 pub use human::human;
 pub(crate) use human::table as human_table;
+pub use schedule::ScheduleReport;
 
+use crate::carried;
 use crate::options::{NamedTarget, OptionsRecord};
-use ir::app::{AppGraph, Model, Projection};
+use ir::app::{AppGraph, Connector, Conv, Model, Projection};
 use ir::memory::RegionKind;
 use ir::{DType, Diagnostic, Module, Origin, VertexId};
 use serde::Serialize;
@@ -23,6 +26,7 @@ pub struct Report {
     pub network: String,
     pub options: OptionsRecord,
     pub resources: Resources,
+    pub schedule: ScheduleReport,
     pub populations: Vec<PopulationReport>,
     pub projections: Vec<ProjectionReport>,
     pub pes: Vec<PeReport>,
@@ -44,7 +48,7 @@ pub struct Resources {
     pub max_sram_bytes: u32,
     /// On all chips.
     pub routing_entries: usize,
-    /// Of the slowest output.
+    /// Of the slowest output: what it shows of a step is sent so many steps later.
     pub latency_steps: u32,
 }
 
@@ -53,6 +57,8 @@ pub struct PopulationReport {
     pub name: String,
     pub neurons: usize,
     pub model: &'static str,
+    /// What its packets carry.
+    pub sends: String,
     pub latency: Option<u32>,
     pub active_from: Option<u32>,
     /// Integer type of the input sums.
@@ -65,8 +71,14 @@ pub struct ProjectionReport {
     pub name: String,
     pub from: String,
     pub to: String,
+    /// `dense`, `sparse`, or the convolution.
+    pub connector: String,
+    /// What its packets carry.
+    pub carries: String,
     /// The integer type that was chosen.
     pub weights: &'static str,
+    /// Weights that are stored.
+    pub stored: usize,
     pub synapses: usize,
     /// In ticks.
     pub delay: Option<u32>,
@@ -164,6 +176,7 @@ pub fn report(
         network: module.name.clone(),
         options: options.clone(),
         resources: resources(module),
+        schedule: ScheduleReport::new(app),
         populations: app
             .populations
             .iter()
@@ -174,6 +187,7 @@ pub fn report(
                     Model::SpikeSource => "spike_source",
                     Model::Neuron(n) => n.kind().name(),
                 },
+                sends: carried::text(p.sends),
                 latency: p.timing.map(|t| t.latency),
                 active_from: p.timing.map(|t| t.active_from),
                 accumulator: p.accumulator.map(DType::name),
@@ -207,7 +221,8 @@ pub fn report(
                     },
                     regions: regions(module, v),
                     estimated_cycles: b.cycles,
-                    cycles_per_tick: chip.cycles_per_tick(module.time_step_us),
+                    cycles_per_tick: chip.cycles_per_tick(module.time_step_us)
+                        / u64::from(app.ticks_per_step.max(1)),
                 }
             })
             .collect(),
@@ -253,7 +268,8 @@ pub fn resources(module: &Module) -> Resources {
             .max()
             .unwrap_or(0),
         routing_entries: module.tables.values().map(Vec::len).sum(),
-        latency_steps: latencies(&module.app).into_values().max().unwrap_or(0),
+        latency_steps: latencies(&module.app).into_values().max().unwrap_or(0)
+            / module.app.ticks_per_step.max(1),
     }
 }
 
@@ -262,11 +278,35 @@ fn projection(app: &AppGraph, p: &Projection) -> ProjectionReport {
         name: p.name.clone(),
         from: app.populations[p.pre].name.clone(),
         to: app.populations[p.post].name.clone(),
+        connector: connector(&p.connector),
+        carries: carried::text(app.carries(p)),
         weights: p.weights.dtype().name(),
-        synapses: p.weights.len(),
+        stored: p.weights.len(),
+        synapses: match &p.connector {
+            Connector::Dense | Connector::Sparse(_) => p.weights.len(),
+            Connector::Conv(c) => synapses(c),
+        },
         delay: p.delay,
         lag: p.lag,
     }
+}
+
+fn connector(connector: &Connector) -> String {
+    match connector {
+        Connector::Dense => "dense".to_owned(),
+        Connector::Sparse(_) => "sparse".to_owned(),
+        Connector::Conv(c) => format!("conv {}x{}", c.kernel[0], c.kernel[1]),
+    }
+}
+
+/// Pairs of source and target atoms that a kernel element joins.
+fn synapses(c: &Conv) -> usize {
+    let along = |dim: usize| -> usize {
+        (0..c.source[dim + 1])
+            .map(|at| c.reach(dim, at).count())
+            .sum()
+    };
+    c.source[0] * c.target[0] * along(0) * along(1)
 }
 
 fn regions(module: &Module, vertex: VertexId) -> Vec<RegionReport> {
