@@ -4,6 +4,7 @@
 //! format is chosen: with `--weights auto` a population takes int16 where that
 //! costs no further PE and keeps the deadline, int8 elsewhere.
 
+mod expand;
 pub mod scale;
 
 use crate::contract::{Contract, MAPPED};
@@ -12,6 +13,7 @@ use crate::manager::{MappingOptions, PassContext};
 use crate::partition::{cap, cycle_limit, slice_count};
 use crate::regions::Need;
 use crate::registry::{Quantise, Transform};
+use expand::expand;
 use ir::app::{AppGraph, Model};
 use ir::code::Code;
 use ir::diag::{Diagnostic, Diagnostics, Result};
@@ -54,7 +56,7 @@ pub struct Costs<'a> {
 /// What was chosen, and how much it loses.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Report {
-    pub populations: Vec<(PopId, Format, DType)>,
+    pub populations: Vec<(PopId, Format, Option<DType>)>,
     /// Largest weight error of each projection, in the file's units.
     pub max_errors: Vec<(ProjId, f64)>,
 }
@@ -65,6 +67,7 @@ pub fn quantise(
     quantisation: &Quantisation,
     costs: &Costs<'_>,
 ) -> Result<(Report, Vec<Diagnostic>)> {
+    expand(app)?;
     let mut report = Report::default();
     let mut warnings = Vec::new();
     let mut errors = Vec::new();
@@ -87,7 +90,7 @@ pub fn quantise(
             .push((pop, candidate.format, candidate.accumulator));
         let population = &mut app.populations[pop];
         population.model = Model::Neuron(Neuron::Discrete(candidate.neuron));
-        population.accumulator = Some(candidate.accumulator);
+        population.accumulator = candidate.accumulator;
         for q in candidate.weights {
             report.max_errors.push((q.projection, q.max_error));
             let projection = &mut app.projections[q.projection];
@@ -118,7 +121,10 @@ fn choose(
             let (pes_narrow, _) = pes(app, pop, &narrow, costs)?;
             let (pes_wide, wide_in_time) = pes(app, pop, &wide, costs)?;
             let free = wide_in_time && pes_wide <= pes_narrow;
-            Ok(if free { wide } else { narrow })
+            // What is sent as a value is seen as it is, so its precision counts
+            // more than PEs.
+            let graded = neuron.fire.is_none() && pes_wide < u32::MAX;
+            Ok(if free || graded { wide } else { narrow })
         }
     }
 }
@@ -132,13 +138,7 @@ fn pes(
     costs: &Costs<'_>,
 ) -> std::result::Result<(u32, bool), Diagnostic> {
     let width = |_| candidate.format.dtype();
-    let need = Need::neurons(
-        app,
-        pop,
-        &candidate.neuron,
-        Some(candidate.accumulator),
-        width,
-    )?;
+    let need = Need::neurons(app, pop, &candidate.neuron, candidate.accumulator, width)?;
     let limit = cycle_limit(costs.target, costs.time_step_us, app.ticks_per_step);
     let cap = cap(&app.populations[pop], costs.options);
     let count = slice_count(app, pop, &need, costs.target, limit, cap);

@@ -6,14 +6,20 @@
 //! are divided by it, and no multiplication by the gain remains. A negative
 //! gain turns the sign of the weights.
 //!
+//! With a synapse it is the current that is counted in `|g| / s`, and the
+//! membrane in that times the drive, which becomes 1; the sign of gain times
+//! drive turns the weights.
+//!
 //! All projections into a neuron share its scale, since they share its
-//! accumulator.
+//! accumulator; all neurons of a channel do where a convolution ends, since
+//! they share its kernel. Values are multiplied by the same integers as floats
+//! and are no part of the integer sum.
 
-use ir::app::{AppGraph, Population};
+use ir::app::{AppGraph, Connector, Population, Projection};
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId};
-use ir::neuron::{DiscreteNeuron, Fire, Membrane, Param, ResetRule};
+use ir::neuron::{DiscreteNeuron, Fire, Membrane, Param, ResetRule, Synapse};
 use ir::origin::escape;
 use ir::semantics::{Quantisation, Rounding, ScaleMode};
 use ir::tensor::{DType, Data, Tensor};
@@ -53,7 +59,8 @@ const FLOAT_STEPS: f64 = 16_777_216.0;
 pub struct Candidate {
     pub format: Format,
     pub neuron: DiscreteNeuron,
-    pub accumulator: DType,
+    /// `None` without integer inputs.
+    pub accumulator: Option<DType>,
     pub weights: Vec<Quantised>,
 }
 
@@ -68,14 +75,6 @@ pub struct Quantised {
     pub max_error: f64,
 }
 
-/// Magnitudes of the weights into one neuron.
-#[derive(Clone, Copy, Debug, Default)]
-struct Row {
-    max: f64,
-    sum: f64,
-    count: usize,
-}
-
 /// Quantises the weights into a population and its parameters.
 pub fn candidate(
     app: &AppGraph,
@@ -86,53 +85,23 @@ pub fn candidate(
 ) -> Result<Candidate, Diagnostic> {
     let population = &app.populations[pop];
     let n = population.n_atoms();
-    let rows = rows(app, pop, n)?;
+    let groups = Groups::of(app, pop);
+    let rows = rows(app, pop, &groups)?;
     let scales = scales(population, &rows, quantisation, format)?;
-    let gain = |j| neuron.gain.at(j);
-    let units: Vec<f64> = (0..n)
-        .map(|j| {
-            if gain(j) == 0.0 {
-                1.0
-            } else {
-                gain(j).abs() / scales[j]
-            }
-        })
-        .collect();
-    if let Some(j) = (0..n).find(|&j| !(units[j].is_finite() && units[j] > 0.0)) {
-        return Err(bad(
-            population,
-            "its gain and weights are too far apart to scale",
-        )
-        .note(format!(
-            "atom {j}: gain {} / scale {} = {}",
-            gain(j),
-            scales[j],
-            units[j]
-        )));
-    }
+    let units = units(population, neuron, n, |j| scales[groups.of_atom(j)])?;
     let neuron = scaled(population, neuron, n, &units)?;
-    // The factor from float to integer weight, with the sign of the gain.
-    let factors: Vec<f64> = (0..n)
-        .map(|j| {
-            if gain(j) == 0.0 {
-                0.0
-            } else {
-                scales[j] * gain(j).signum()
-            }
-        })
-        .collect();
 
     let mut sums = vec![(0i64, 0i64); n];
     let mut weights = Vec::new();
     for (id, p) in app.incoming(pop) {
         let pre = app.populations[p.pre].n_atoms();
-        let quantised = integers(&p.weights, pre, &factors, quantisation.rounding, format);
-        for (j, row) in quantised.values.chunks(pre.max(1)).enumerate() {
-            for &q in row {
-                let q = i64::from(q);
-                sums[j].0 += q.max(0);
-                sums[j].1 -= q.min(0);
-            }
+        let ends = Ends {
+            pre,
+            groups: &groups,
+        };
+        let quantised = integers(p, &ends, &units.factors, quantisation.rounding, format);
+        if let Some(most) = app.carries(p).max_count() {
+            bound(p, &ends, &quantised.values, i64::from(most), &mut sums);
         }
         weights.push(Quantised {
             projection: id,
@@ -159,44 +128,163 @@ pub fn candidate(
         .help("use a smaller --weight-scale, or --weights int16"));
     }
     let short = format == Format::Int8 && largest <= i64::from(i16::MAX);
+    let accumulator = if short { DType::I16 } else { DType::I32 };
     Ok(Candidate {
         format,
         neuron,
-        accumulator: if short { DType::I16 } else { DType::I32 },
+        accumulator: app.has_integer_input(pop).then_some(accumulator),
         weights,
     })
 }
 
-fn rows(app: &AppGraph, pop: PopId, n: usize) -> Result<Vec<Row>, Diagnostic> {
-    let mut rows = vec![Row::default(); n];
+/// Atoms that share a scale: each alone, or all of a channel where a
+/// convolution ends, whose kernel they share.
+pub(super) struct Groups {
+    /// Atoms of one group, side by side in C order.
+    each: usize,
+    count: usize,
+}
+
+impl Groups {
+    pub(super) fn of(app: &AppGraph, pop: PopId) -> Self {
+        let n = app.populations[pop].n_atoms();
+        let conv = |p: &Projection| match &p.connector {
+            Connector::Conv(c) => Some(c.target[1] * c.target[2]),
+            Connector::Dense | Connector::Sparse(_) => None,
+        };
+        let pixels = app.incoming(pop).find_map(|(_, p)| conv(p));
+        let each = pixels.unwrap_or(1).max(1);
+        Self {
+            each,
+            count: n.div_ceil(each),
+        }
+    }
+    pub(super) fn of_atom(&self, atom: usize) -> usize {
+        atom / self.each
+    }
+    pub(super) fn atoms(&self, group: usize) -> std::ops::Range<usize> {
+        group * self.each..(group + 1) * self.each
+    }
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// Where the weights of a projection lead.
+struct Ends<'a> {
+    pre: usize,
+    groups: &'a Groups,
+}
+
+impl Ends<'_> {
+    /// The target atom of a weight; with a convolution the first of its channel.
+    fn target(&self, projection: &Projection, weight: usize) -> usize {
+        match &projection.connector {
+            Connector::Dense => weight / self.pre.max(1),
+            Connector::Sparse(s) => s.targets()[weight] as usize,
+            Connector::Conv(c) => {
+                let each = c.source[0] * c.kernel[0] * c.kernel[1];
+                weight / each.max(1) * self.groups.each
+            }
+        }
+    }
+}
+
+/// Adds the sums of positive and of negative weights, times the most that an
+/// atom sends. A pixel at the border meets less of a kernel than all of it, so
+/// for convolutions this is an upper bound.
+fn bound(p: &Projection, ends: &Ends<'_>, values: &[i32], most: i64, sums: &mut [(i64, i64)]) {
+    let shared = matches!(p.connector, Connector::Conv(_));
+    let mut heads: Vec<(i64, i64)> = if shared {
+        vec![(0, 0); sums.len()]
+    } else {
+        Vec::new()
+    };
+    for (i, &q) in values.iter().enumerate() {
+        let target = ends.target(p, i);
+        let q = i64::from(q) * most;
+        let into = if shared {
+            &mut heads[target]
+        } else {
+            &mut sums[target]
+        };
+        into.0 = into.0.saturating_add(q.max(0));
+        into.1 = into.1.saturating_sub(q.min(0));
+    }
+    if shared {
+        for (j, sum) in sums.iter_mut().enumerate() {
+            let head = heads[ends.groups.atoms(ends.groups.of_atom(j)).start];
+            sum.0 = sum.0.saturating_add(head.0);
+            sum.1 = sum.1.saturating_add(head.1);
+        }
+    }
+}
+
+/// Magnitudes of the weights into one group of neurons.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// Of all weights.
+    max: f64,
+    /// The most that one neuron's integer sum can hold, in weight.
+    sum: f64,
+    /// Weights in that sum, each as often as its source may count.
+    count: f64,
+}
+
+fn rows(app: &AppGraph, pop: PopId, groups: &Groups) -> Result<Vec<Row>, Diagnostic> {
+    let n = app.populations[pop].n_atoms();
+    // Of each atom, or with convolutions of the first of each channel.
+    let mut atoms = vec![Row::default(); n];
+    let mut shared = vec![Row::default(); groups.count];
     for (_, p) in app.incoming(pop) {
         let pre = app.populations[p.pre].n_atoms();
         let name = || escape(&p.name);
-        if p.weights.shape().0 != [n, pre] {
+        let wanted = p.connector.weight_shape(pre, n);
+        if *p.weights.shape() != wanted {
             return Err(Diagnostic::internal(format!(
-                "the weights of '{}' are {}, not [{n} {pre}]",
+                "the weights of '{}' are {}, not {wanted}",
                 name(),
                 p.weights.shape()
             )));
         }
-        for (j, row) in rows.iter_mut().enumerate() {
-            for i in 0..pre {
-                let w = p.weights.at(j * pre + i);
-                if !w.is_finite() {
-                    return Err(Diagnostic::error(
-                        Code::BadParameter,
-                        &p.origin,
-                        format!("a weight of '{}' is not finite", name()),
-                    )
-                    .note(format!("from atom {i} to atom {j}: {w}")));
-                }
-                row.max = row.max.max(w.abs());
-                row.sum += w.abs();
-                row.count += 1;
+        let ends = Ends { pre, groups };
+        let most = app.carries(p).max_count().map_or(0.0, f64::from);
+        let conv = matches!(p.connector, Connector::Conv(_));
+        for i in 0..p.weights.len() {
+            let w = p.weights.at(i);
+            let target = ends.target(p, i);
+            if !w.is_finite() {
+                return Err(Diagnostic::error(
+                    Code::BadParameter,
+                    &p.origin,
+                    format!("a weight of '{}' is not finite", name()),
+                )
+                .note(format!("weight {i}, to atom {target}: {w}")));
             }
+            let row = if conv {
+                &mut shared[groups.of_atom(target)]
+            } else {
+                &mut atoms[target]
+            };
+            row.max = row.max.max(w.abs());
+            row.sum += w.abs() * most;
+            row.count += most;
         }
     }
-    Ok(rows)
+    let rows = (0..groups.count).map(|g| {
+        let mut most = Row::default();
+        for j in groups.atoms(g) {
+            most.max = most.max.max(atoms[j].max);
+            most.sum = most.sum.max(atoms[j].sum);
+            most.count = most.count.max(atoms[j].count);
+        }
+        Row {
+            max: most.max.max(shared[g].max),
+            sum: most.sum + shared[g].sum,
+            count: most.count + shared[g].count,
+        }
+    });
+    Ok(rows.collect())
 }
 
 fn scales(
@@ -232,7 +320,7 @@ fn scales(
             "its weights are too small or too large to scale",
         )
         .note(format!(
-            "atom {j}: largest weight {:e}, scale {}",
+            "atom or channel {j}: largest weight {:e}, scale {}",
             rows[j].max, scales[j]
         ))
         .help("rescale the layer in the network; such values are usually a mistake")),
@@ -244,8 +332,13 @@ fn derive(row: Row, format: Format) -> f64 {
         Format::Int8 | Format::Int16 => f64::from(format.max()) / row.max,
         Format::Float => {
             // Rounding may add half a step to each weight.
-            let room = f64::from(i32::MAX) - row.count as f64;
-            let exponent = (FLOAT_STEPS / row.max).min(room / row.sum).log2().floor();
+            let room = f64::from(i32::MAX) - row.count;
+            let most = if row.sum > 0.0 {
+                room / row.sum
+            } else {
+                f64::INFINITY
+            };
+            let exponent = (FLOAT_STEPS / row.max).min(most).log2().floor();
             let scale = exponent.exp2();
             // log2 may round up to the next integer; the limits are hard.
             if row.max * scale > FLOAT_STEPS || row.sum * scale > room {
@@ -257,18 +350,96 @@ fn derive(row: Row, format: Format) -> f64 {
     }
 }
 
-/// Counts the membrane in units.
+/// What one integer step of the input is worth in each neuron.
+struct Units {
+    /// Of the membrane.
+    v: Vec<f64>,
+    /// Of the current; empty without a synapse. Negative where the drive is.
+    i: Vec<f64>,
+    /// From a float weight to its integer, with the sign of the gains; 0 where
+    /// the input does not reach the membrane.
+    factors: Vec<f64>,
+}
+
+fn units(
+    population: &Population,
+    neuron: &DiscreteNeuron,
+    n: usize,
+    scale: impl Fn(usize) -> f64,
+) -> Result<Units, Diagnostic> {
+    let mut all = Units {
+        v: Vec::with_capacity(n),
+        i: Vec::new(),
+        factors: Vec::with_capacity(n),
+    };
+    let magnitude = |x: f64| if x == 0.0 { 1.0 } else { x.abs() };
+    for j in 0..n {
+        let gain = neuron.gain.at(j);
+        let drive = neuron.synapse.as_ref().map_or(1.0, |s| s.drive.at(j));
+        let reaches = gain != 0.0 && drive != 0.0;
+        let current = if reaches {
+            magnitude(gain) / scale(j)
+        } else {
+            1.0
+        };
+        let v = current * magnitude(drive);
+        if !(v.is_finite() && v > 0.0 && current.is_finite() && current > 0.0) {
+            return Err(bad(
+                population,
+                "its gain and weights are too far apart to scale",
+            )
+            .note(format!(
+                "atom {j}: gain {gain} / scale {} = {current}",
+                scale(j)
+            )));
+        }
+        all.v.push(v);
+        if neuron.synapse.is_some() {
+            all.i.push(if drive < 0.0 { -current } else { current });
+        }
+        let sign = (gain * drive.signum()).signum();
+        all.factors
+            .push(if reaches { scale(j) * sign } else { 0.0 });
+    }
+    Ok(all)
+}
+
+/// Counts the state in units.
 fn scaled(
     population: &Population,
     neuron: &DiscreteNeuron,
     n: usize,
-    units: &[f64],
+    units: &Units,
 ) -> Result<DiscreteNeuron, Diagnostic> {
-    let per_unit =
-        |p: &Param| Param::per_atom(units.iter().enumerate().map(|(j, u)| p.at(j) / u).collect());
+    let divided = |p: &Param, by: &[f64]| {
+        Param::per_atom(by.iter().enumerate().map(|(j, u)| p.at(j) / u).collect())
+    };
+    let per_unit = |p: &Param| divided(p, &units.v);
+    let synapse = neuron.synapse.as_ref().map(|s| {
+        // A current that nothing carries to the membrane stays 0.
+        let of_current = |p: &Param| {
+            let values = units.i.iter().enumerate();
+            let per_unit = |(j, u): (usize, &f64)| {
+                if s.drive.at(j) == 0.0 {
+                    0.0
+                } else {
+                    p.at(j) / u
+                }
+            };
+            Param::per_atom(values.map(per_unit).collect())
+        };
+        Synapse {
+            decay: s.decay.clone(),
+            after: s.after,
+            offset: s.offset.map(of_current),
+            drive: Param::uniform(1.0),
+            unit: Some(Param::per_atom(units.i.clone())),
+        }
+    });
     let scaled = DiscreteNeuron {
+        kind: neuron.kind,
+        synapse,
         membrane: neuron.membrane.clone(),
-        synapse: neuron.synapse.clone(),
         gain: Param::uniform(1.0),
         offset: neuron.offset.map(per_unit),
         fire: neuron.fire.as_ref().map(|f| Fire {
@@ -283,22 +454,37 @@ fn scaled(
             floor: f.floor.as_ref().map(per_unit),
             ..*f
         }),
-        unit: Some(Param::per_atom(units.to_vec())),
-        ..*neuron
+        unit: Some(Param::per_atom(units.v.clone())),
     };
-    let decay = match &scaled.membrane {
-        Membrane::Leaky(p) => Some(p),
-        Membrane::Integrate | Membrane::Fresh => None,
-    };
-    let fire = scaled.fire.as_ref();
-    let checked = [
-        ("decay", decay),
-        ("offset", scaled.offset.at_step(0)),
-        ("threshold", fire.map(|f| &f.threshold)),
-        ("reset", fire.and_then(|f| f.reset.amount())),
-    ];
-    for (name, param) in checked {
-        let Some(param) = param else { continue };
+    check(population, &scaled, n, &units.v)?;
+    Ok(scaled)
+}
+
+/// All that reaches the chip must be a float32.
+fn check(
+    population: &Population,
+    neuron: &DiscreteNeuron,
+    n: usize,
+    units: &[f64],
+) -> Result<(), Diagnostic> {
+    let mut all: Vec<(&str, &Param)> = Vec::new();
+    if let Membrane::Leaky(decay) = &neuron.membrane {
+        all.push(("decay", decay));
+    }
+    all.extend(neuron.offset.entries().iter().map(|(_, p)| ("offset", p)));
+    if let Some(s) = &neuron.synapse {
+        all.push(("decay of the current", &s.decay));
+        let offsets = s.offset.entries().iter();
+        all.extend(offsets.map(|(_, p)| ("offset of the current", p)));
+    }
+    if let Some(f) = &neuron.fire {
+        all.push(("threshold", &f.threshold));
+        all.extend(f.reset.amount().map(|p| ("reset", p)));
+        all.extend(f.floor.as_ref().map(|p| ("floor", p)));
+    } else {
+        all.extend(neuron.unit.as_ref().map(|p| ("unit", p)));
+    }
+    for (name, param) in all {
         if let Some(j) = (0..n).find(|&j| !(param.at(j) as f32).is_finite()) {
             return Err(bad(
                 population,
@@ -311,7 +497,7 @@ fn scaled(
             )));
         }
     }
-    Ok(scaled)
+    Ok(())
 }
 
 struct Integers {
@@ -322,36 +508,34 @@ struct Integers {
 
 /// Nearest rounds halves to even, as the chip's own conversions do.
 fn integers(
-    weights: &Tensor,
-    pre: usize,
+    p: &Projection,
+    ends: &Ends<'_>,
     factors: &[f64],
     rounding: Rounding,
     format: Format,
 ) -> Integers {
     let limit = f64::from(format.max());
     let mut out = Integers {
-        values: Vec::with_capacity(weights.len()),
+        values: Vec::with_capacity(p.weights.len()),
         saturated: 0,
         max_error: 0.0,
     };
-    for (j, &factor) in factors.iter().enumerate() {
-        for i in 0..pre {
-            let w = weights.at(j * pre + i);
-            let exact = w * factor;
-            let rounded = match rounding {
-                Rounding::Nearest => exact.round_ties_even(),
-                Rounding::Truncate => exact.trunc(),
-            };
-            if rounded.abs() > limit {
-                out.saturated += 1;
-            }
-            let q = rounded.clamp(-limit, limit);
-            if factor != 0.0 {
-                out.max_error = out.max_error.max((w - q / factor).abs());
-            }
-            // In range and whole, so the conversion is exact.
-            out.values.push(q as i32);
+    for i in 0..p.weights.len() {
+        let (w, factor) = (p.weights.at(i), factors[ends.target(p, i)]);
+        let exact = w * factor;
+        let rounded = match rounding {
+            Rounding::Nearest => exact.round_ties_even(),
+            Rounding::Truncate => exact.trunc(),
+        };
+        if rounded.abs() > limit {
+            out.saturated += 1;
         }
+        let q = rounded.clamp(-limit, limit);
+        if factor != 0.0 {
+            out.max_error = out.max_error.max((w - q / factor).abs());
+        }
+        // In range and whole, so the conversion is exact.
+        out.values.push(q as i32);
     }
     out
 }

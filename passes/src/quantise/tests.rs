@@ -176,7 +176,10 @@ fn int8_sums_beyond_16_bits_take_wide_accumulators() {
 fn auto_takes_int16_where_it_is_free() {
     let mut small = graph(4, &[0.1; 40]);
     let (report, _) = run(&mut small, &mode(WeightMode::Auto)).expect("plain");
-    assert_eq!(report.populations, [(hid(), Format::Int16, DType::I32)]);
+    assert_eq!(
+        report.populations,
+        [(hid(), Format::Int16, Some(DType::I32))]
+    );
     // 784 rows of 100 int16 weights would take too long for one tick
     let weights: Vec<f64> = (0..78_400).map(|i| f64::from(i % 7) - 3.0).collect();
     let mut large = graph(784, &weights);
