@@ -202,18 +202,15 @@ fn convolutions_are_possible() {
     conv(
         "stride [1 1]",
         "stride [1 3]",
-        "horizontally: (3 - 1) * 3 + 3 = 9 values are read, there are at most 3 + 2 * 1 + 3 = 8",
+        "horizontally the last window begins at (3 - 1) * 3 = 6, behind 3 + 2 * 1 = 5 values",
     );
     expect(
         &[("kernel [3 3]", "kernel [3 2]")],
         "projection 'c' has weights of the wrong shape: weights [4 2 3 3], [C_out C_in Kh Kw] = [4 2 3 2]",
     );
-    // Dimensions of size 1 may be left out.
-    let found = findings(&damaged(&[
-        ("spike_source [2 3 3]", "spike_source [2 1 3 3]"),
-        ("facts canonical", "facts canonical #"),
-    ]));
-    assert_eq!(found, [""; 0]);
+    // In C order the shape of another rank has the same atoms.
+    let flat = ("spike_source [2 3 3]", "spike_source [18]");
+    assert_eq!(findings(&damaged(&[flat])), [""; 0]);
 }
 
 #[test]
@@ -416,6 +413,44 @@ fn slices_hold_whole_pixels_of_a_block() {
         [
             "population 'conv' has an order that is none of its atoms: blocks of 3 channels, shape [4 3 3]"
         ]
+    );
+}
+
+#[test]
+fn nets_reach_what_synapses_lead_to() {
+    // Without the synapses of the last 18 atoms %v3 reaches nothing.
+    let (from, to) = (numbers(36, |i| i / 18), numbers(18, |_| 0));
+    let lists = numbers(37, |i| i.min(18));
+    let starts = numbers(37, |i| i);
+    let weights = format!("36xi8({})", numbers(36, |i| i));
+    let half = [
+        (format!("37xi32({starts})"), format!("37xi32({lists})")),
+        (format!("36xi32({from})"), format!("18xi32({to})")),
+        (weights, format!("18xi8({})", numbers(18, |i| i))),
+    ];
+    let edits = |more: &[(&'static str, &'static str)]| {
+        let half = half.iter().map(|(a, b)| (a.as_str(), b.as_str()));
+        let all: Vec<_> = half.chain(more.iter().copied()).collect();
+        findings(&damaged(&all))
+    };
+    let rows = (
+        "rows @s %v3 at 0x00005000 bytes 148",
+        "rows @s %v3 at 0x00005000 bytes 76",
+    );
+    let line = "region %v4 rows @s %v3 at 0x00005000 bytes 148\n";
+    // It may be heard all the same, with or without rows.
+    assert_eq!(edits(&[rows]), [""; 0]);
+    assert_eq!(edits(&[(line, "")]), [""; 0]);
+    let unheard = ("%v3 -> %v4 via @s", "%v3 -> none via @s");
+    assert_eq!(edits(&[(line, ""), unheard]), [""; 0]);
+    let others = edits(&[(line, ""), ("%v3 -> %v4 via @s", "%v3 -> %v5 via @s")]);
+    assert_eq!(
+        others,
+        ["the net of 'conv'[18 +18] (%v3) does not reach its targets: sink %v5, expected some of {%v4}"]
+    );
+    expect(
+        &[unheard],
+        "the net of 'conv'[18 +18] (%v3) does not reach its targets: sinks [] without %v4, to which synapses lead",
     );
 }
 

@@ -245,7 +245,7 @@ fn partitioned() {
     );
     expect(
         &[("%v0 -> %v1 %v2 via", "%v0 -> %v1 via")],
-        "the net of 'in'[0 +3] (%v0) does not reach its targets: sinks [%v1], expected [%v1, %v2]",
+        "the net of 'in'[0 +3] (%v0) does not reach its targets: sinks [%v1] without %v2, to which synapses lead",
     );
     expect(
         &[(

@@ -1,7 +1,7 @@
 //! Connectors against their two populations, and weights against connectors.
 
 use super::findings::{Findings, projection};
-use crate::app::{Connector, Conv, Population, Projection, Synapses};
+use crate::app::{AtomOrder, Connector, Conv, Population, Projection, Synapses};
 use crate::module::Module;
 use crate::tensor::Shape;
 
@@ -77,7 +77,7 @@ fn geometry(c: &Conv, pre: &Population, post: &Population) -> Vec<String> {
         faults.push(format!("padding {padding}, each must be below 2^32"));
     }
     for (name, sizes, population) in [("source", c.source, pre), ("target", c.target, post)] {
-        if !same_axes(&sizes, &population.shape) {
+        if !fits(&sizes, population) {
             let (sizes, shape) = (Shape::of(&sizes), &population.shape);
             faults.push(format!("{name} {sizes}, the population has {shape}"));
         }
@@ -88,31 +88,30 @@ fn geometry(c: &Conv, pre: &Population, post: &Population) -> Vec<String> {
     faults
 }
 
-/// Whether two shapes differ in dimensions of size 1 only: `[C N]` is `[C 1 N]`.
-fn same_axes(sizes: &[usize], shape: &Shape) -> bool {
-    let wide = |s: &[usize]| s.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
-    wide(sizes) == wide(&shape.0)
+/// Whether a population's atoms are these channels and pixels: it has the
+/// shape, or one of another rank with as many atoms, whose order is the same.
+fn fits(sizes: &[usize; 3], p: &Population) -> bool {
+    let free = p.order == AtomOrder::RowMajor && p.shape.rank() != 3;
+    p.shape.0 == sizes || free && p.shape.checked_len() == Shape::of(sizes).checked_len()
 }
 
-/// A target that needs more zeros behind the source than in front of it. One
-/// stride more is allowed: `same` puts the larger half behind, where a pool
-/// may lie in front of the convolution.
+/// A target whose last window begins behind the source and its zeros. There
+/// may be more zeros behind the source than in front of it, since sizes round
+/// down and `same` puts the larger half behind.
 fn too_far(c: &Conv, dim: usize) -> Option<String> {
     let wide = |n: usize| n as u128;
     let (stride, padding) = (wide(c.stride[dim]), wide(c.padding[dim]));
     let (source, target) = (wide(c.source[dim + 1]), wide(c.target[dim + 1]));
-    let window = wide(c.dilation[dim]) * (wide(c.kernel[dim]) - 1) + 1;
-    let needed = (target - 1) * stride + window;
-    let there = source + 2 * padding + stride;
+    let (last, there) = ((target - 1) * stride, source + 2 * padding);
     let axis = if dim == 0 {
         "vertically"
     } else {
         "horizontally"
     };
-    (needed > there).then(|| {
+    (last >= there).then(|| {
         format!(
-            "{axis}: ({target} - 1) * {stride} + {window} = {needed} values are read, there are \
-             at most {source} + 2 * {padding} + {stride} = {there}"
+            "{axis} the last window begins at ({target} - 1) * {stride} = {last}, behind {source} \
+             + 2 * {padding} = {there} values"
         )
     })
 }

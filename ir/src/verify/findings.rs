@@ -31,6 +31,10 @@ impl Findings {
         }
     }
 
+    pub(super) fn any(&self) -> bool {
+        !self.diagnostics.is_empty()
+    }
+
     /// Ends the verification if there is something to report.
     pub(super) fn stop_if_any(&mut self) -> Result<()> {
         if self.diagnostics.is_empty() {

@@ -1,7 +1,8 @@
 //! LAID_OUT: regions of each PE.
 
 use super::findings::{Findings, vertex};
-use super::regions::{self, Synapses};
+use super::reach::Reach;
+use super::regions;
 use crate::id::VertexId;
 use crate::memory::{BudgetLine, MemoryLayout, Region, RegionKind};
 use crate::module::Module;
@@ -9,7 +10,7 @@ use crate::target::Target;
 use std::collections::BTreeSet;
 
 pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
-    let synapses = Synapses::count(m);
+    let reach = Reach::count(m);
     for id in m.machine_graph.vertices.ids() {
         let (name, origin) = vertex(m, id);
         let Some(layout) = m.layouts.get(&id) else {
@@ -19,7 +20,7 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
         let faults = addresses(layout, target)
             .into_iter()
             .chain(budget(m, id, layout))
-            .chain(regions::faults(m, id, layout, &synapses));
+            .chain(regions::faults(m, id, layout, &reach));
         for fault in faults {
             let message = format!("the memory layout of {name} is wrong");
             found.add_with(origin, message, fault);

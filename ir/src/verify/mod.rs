@@ -38,8 +38,8 @@
 //! **PARTITIONED** (`slices`)
 //! - vertices of a population cover its positions once, in order, each within
 //!   one block of channels, and in whole pixels at the end of a convolution
-//! - a vertex whose spikes someone wants has one net, to exactly the vertices
-//!   of the populations that it projects to
+//! - every vertex has one net, to every vertex that a synapse of it leads to,
+//!   and to others of the same populations at most
 //! - no vertex needs more memory than a PE has
 //!
 //! **PLACED** (`places`): every vertex has a PE of its own, which exists,
@@ -77,6 +77,7 @@ mod network;
 mod places;
 mod quantised;
 mod ranges;
+mod reach;
 mod regions;
 mod slices;
 pub mod tables;

@@ -1,66 +1,13 @@
 //! LAID_OUT: which regions a PE needs, and how large each is.
 
+use super::reach::{Reach, atoms};
 use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends};
-use crate::id::{PopId, ProjId, VertexId};
+use crate::id::{PopId, VertexId};
 use crate::machine_graph::AtomSlice;
 use crate::memory::{MemoryLayout, RegionKind, control, padded, rows};
 use crate::module::Module;
 use crate::neuron::{Constant, DiscreteNeuron, Membrane, Neuron, Param};
-use std::collections::BTreeMap;
-
-/// Synapses of the sparse projections between two vertices.
-#[derive(Debug, Default)]
-pub(super) struct Synapses {
-    between: BTreeMap<(ProjId, VertexId, VertexId), u64>,
-    /// Vertices of each population.
-    vertices: BTreeMap<PopId, Vec<VertexId>>,
-}
-
-impl Synapses {
-    /// Counts all of them once.
-    pub(super) fn count(m: &Module) -> Self {
-        let mut all = Self::default();
-        for (id, v) in m.machine_graph.vertices.iter() {
-            all.vertices.entry(v.population).or_default().push(id);
-        }
-        for (id, p) in m.app.projections.iter() {
-            let Connector::Sparse(list) = &p.connector else {
-                continue;
-            };
-            let (pre, post) = (&m.app.populations[p.pre], &m.app.populations[p.post]);
-            let targets = all.vertices.get(&p.post).cloned().unwrap_or_default();
-            // For each target atom, which of those vertices holds it.
-            let mut holder = vec![0usize; post.n_atoms()];
-            for (k, v) in targets.iter().enumerate() {
-                for atom in atoms(post, m.machine_graph.vertices[*v].slice) {
-                    holder[atom] = k;
-                }
-            }
-            for &source in all.vertices.get(&p.pre).into_iter().flatten() {
-                let mut counts = vec![0u64; targets.len()];
-                for atom in atoms(pre, m.machine_graph.vertices[source].slice) {
-                    for &target in list.of(atom).1 {
-                        counts[holder[target as usize]] += 1;
-                    }
-                }
-                let reached = targets.iter().zip(counts).filter(|(_, n)| *n > 0);
-                let entries = reached.map(|(target, n)| ((id, source, *target), n));
-                all.between.extend(entries);
-            }
-        }
-        all
-    }
-
-    fn vertices_of(&self, pop: PopId) -> &[VertexId] {
-        self.vertices.get(&pop).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// The atoms of a slice.
-fn atoms(p: &Population, slice: AtomSlice) -> impl Iterator<Item = usize> + '_ {
-    let lo = slice.lo as usize;
-    (lo..lo + slice.n as usize).map(|at| p.order.atom_at(at, &p.shape))
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A region that a layout may have.
 #[derive(Clone, Copy)]
@@ -78,9 +25,9 @@ pub(super) fn faults(
     m: &Module,
     id: VertexId,
     layout: &MemoryLayout,
-    synapses: &Synapses,
+    reach: &Reach,
 ) -> Vec<String> {
-    let mut wants = wanted(m, id, synapses);
+    let mut wants = wanted(m, id, reach);
     let mut faults = Vec::new();
     for r in &layout.regions {
         match wants.remove(&r.kind) {
@@ -112,7 +59,7 @@ pub(super) fn faults(
     faults
 }
 
-fn wanted(m: &Module, id: VertexId, synapses: &Synapses) -> Wants {
+fn wanted(m: &Module, id: VertexId, reach: &Reach) -> Wants {
     let mut wants = Wants::new();
     let mut add = |kind, needed, bytes| {
         wants.insert(kind, Wanted { needed, bytes });
@@ -130,7 +77,7 @@ fn wanted(m: &Module, id: VertexId, synapses: &Synapses) -> Wants {
             add(RegionKind::Ring, heard, None);
             state(&mut wants, m, here.population, here.slice, neuron);
             parameters(&mut wants, population, here.slice, neuron);
-            incoming(&mut wants, m, id, synapses);
+            incoming(&mut wants, m, id, reach);
         }
         // Not so where the module is QUANTISED.
         Model::Neuron(Neuron::Continuous(_)) => {}
@@ -204,40 +151,41 @@ fn parameters(wants: &mut Wants, p: &Population, slice: AtomSlice, neuron: &Disc
     }
 }
 
-/// Rows, kernels and values of every projection into a vertex. What a source
-/// vertex never reaches needs no memory, but may have it.
-fn incoming(wants: &mut Wants, m: &Module, id: VertexId, synapses: &Synapses) {
+/// Rows, kernels and values of every projection into a vertex. Rows of a source
+/// vertex from which no synapse leads here may be left out; values may not, if
+/// its net comes here all the same.
+fn incoming(wants: &mut Wants, m: &Module, id: VertexId, reach: &Reach) {
     let here = &m.machine_graph.vertices[id];
     let post = &m.app.populations[here.population];
+    let nets = m.machine_graph.nets_into(id);
+    let heard: BTreeSet<VertexId> = nets.map(|(_, net)| net.source).collect();
     for (projection, p) in m.app.incoming(here.population) {
         let pre = &m.app.populations[p.pre];
         let weight = p.weights.dtype().size() as u32;
         let mut any = false;
-        for &source in synapses.vertices_of(p.pre) {
+        for &source in reach.vertices_of(p.pre) {
             let slice = m.machine_graph.vertices[source].slice;
-            let between = synapses.between.get(&(projection, source, id));
-            let between = between.copied().unwrap_or(0);
-            let (needed, bytes) = match &p.connector {
+            let bytes = match &p.connector {
                 Connector::Dense => {
                     let row = u64::from(padded(here.slice.n)) * u64::from(weight);
-                    (true, u64::from(slice.n) * row)
+                    u64::from(slice.n) * row
                 }
                 Connector::Sparse(_) => {
-                    let bytes = rows::sparse_bytes(slice.n.into(), between, weight);
-                    (between > 0, bytes)
+                    let synapses = reach.listed(projection, source, id);
+                    rows::sparse_bytes(slice.n.into(), synapses, weight)
                 }
                 Connector::Conv(conv) => {
                     let (pixels, taps) = taps(conv, (pre, slice), (post, here.slice));
-                    let reaches = p.reaches((pre, slice), (post, here.slice));
-                    (reaches, rows::taps_bytes(pixels, taps))
+                    rows::taps_bytes(pixels, taps)
                 }
             };
+            let needed = reach.reaches(m, projection, source, id);
             any |= needed;
             let bytes = Some(bytes);
             let kind = RegionKind::Rows { projection, source };
             wants.insert(kind, Wanted { needed, bytes });
             if pre.sends == Sends::Values {
-                values(wants, m, (source, slice.n), p, needed);
+                values(wants, m, (source, slice.n), p, heard.contains(&source));
             }
         }
         if let Connector::Conv(conv) = &p.connector {
@@ -259,8 +207,7 @@ fn values(wants: &mut Wants, m: &Module, source: (VertexId, u32), p: &Projection
     let slots = u64::from(m.app.value_slots(p.pre, p.post));
     let bytes = Some(4 * slots * u64::from(padded(source.1)));
     let kind = RegionKind::Values { source: source.0 };
-    let want = wants.entry(kind).or_insert(Wanted { needed, bytes });
-    want.needed |= needed;
+    wants.insert(kind, Wanted { needed, bytes });
 }
 
 /// Channels that lie side by side at the end of a convolution.

@@ -1,12 +1,13 @@
 //! PARTITIONED: slices cover populations, nets join them, budgets fit.
 
 use super::findings::{Findings, population, vertex};
+use super::reach::Reach;
 use crate::app::{AtomOrder, Connector, Population};
 use crate::id::{Id, PopId, ProjId, VertexId};
 use crate::machine_graph::{AtomSlice, Net};
 use crate::module::Module;
 use crate::target::Target;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
     let graph = &m.machine_graph;
@@ -55,7 +56,7 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
             found.add_with(&p.origin, message, note);
         }
     }
-    check_nets(m, &of, found);
+    check_nets(m, found);
 }
 
 /// Whether a slice leaves its block of channels or, at the end of a
@@ -81,23 +82,11 @@ fn torn(p: &Population, slice: AtomSlice, convolution: Option<usize>) -> Option<
     (split && convolution.is_some()).then(|| format!("pixels of {channels} channels"))
 }
 
-fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findings) {
+fn check_nets(m: &Module, found: &mut Findings) {
     let graph = &m.machine_graph;
     let mut driven = vec![0u32; graph.vertices.len()];
     for net in graph.nets.values() {
         driven[net.source.index()] += 1;
-    }
-    // Projections and the vertices they reach, for each population once.
-    let mut reach: BTreeMap<PopId, (Vec<ProjId>, Vec<VertexId>)> = BTreeMap::new();
-    for id in m.app.populations.ids() {
-        let projections: Vec<ProjId> = m.app.outgoing(id).map(|(p, _)| p).collect();
-        let posts = projections.iter().map(|p| m.app.projections[*p].post);
-        let mut sinks: Vec<VertexId> = posts
-            .flat_map(|post| of.get(&post).into_iter().flatten().copied())
-            .collect();
-        sinks.sort();
-        sinks.dedup();
-        reach.insert(id, (projections, sinks));
     }
     for id in graph.vertices.ids() {
         let nets = driven[id.index()];
@@ -106,14 +95,20 @@ fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findi
             found.add(origin, format!("{name} drives {nets} nets, expected 1"));
         }
     }
+    // What follows relies on slices that lie within their populations.
+    if found.any() {
+        return;
+    }
+    let reach = Reach::count(m);
     for net in graph.nets.values() {
         let (name, origin) = vertex(m, net.source);
-        let (projections, sinks) = &reach[&graph.vertices[net.source].population];
-        if let Some(fault) = sink_fault(m, net, projections, sinks) {
+        let outgoing = m.app.outgoing(graph.vertices[net.source].population);
+        let projections: Vec<ProjId> = outgoing.map(|(p, _)| p).collect();
+        if let Some(fault) = sink_fault(m, net, &projections, &reach) {
             let message = format!("the net of {name} does not reach its targets");
             found.add_with(origin, message, fault);
         }
-        if net.projections != *projections {
+        if net.projections != projections {
             let message = format!("the net of {name} serves other projections");
             let note = format!("{:?}, expected {projections:?}", net.projections);
             found.add_with(origin, message, note);
@@ -123,25 +118,22 @@ fn check_nets(m: &Module, of: &BTreeMap<PopId, Vec<VertexId>>, found: &mut Findi
 
 /// A net reaches every vertex to which a synapse leads, and no vertex of
 /// another population. A vertex in between may be reached or not.
-fn sink_fault(m: &Module, net: &Net, via: &[ProjId], all: &[VertexId]) -> Option<String> {
+fn sink_fault(m: &Module, net: &Net, via: &[ProjId], reach: &Reach) -> Option<String> {
     if !net.sinks.is_sorted_by(|a, b| a < b) {
         return Some(format!("sinks {:?} do not ascend", net.sinks));
     }
-    if let Some(stray) = net.sinks.iter().find(|s| all.binary_search(s).is_err()) {
+    let ends = |p: &ProjId| reach.vertices_of(m.app.projections[*p].post).iter();
+    let all: BTreeSet<VertexId> = via.iter().flat_map(ends).copied().collect();
+    if let Some(stray) = net.sinks.iter().find(|s| !all.contains(s)) {
         return Some(format!("sink {stray}, expected some of {all:?}"));
     }
-    let vertices = &m.machine_graph.vertices;
-    let source = &vertices[net.source];
-    let reached = |v: &VertexId| {
-        let target = &vertices[*v];
-        via.iter().map(|p| &m.app.projections[*p]).any(|p| {
-            let pre = (&m.app.populations[p.pre], source.slice);
-            let post = (&m.app.populations[p.post], target.slice);
-            p.post == target.population && p.reaches(pre, post)
-        })
+    let reached = |v: VertexId| {
+        let here = m.machine_graph.vertices[v].population;
+        let mut via = via.iter();
+        via.any(|p| m.app.projections[*p].post == here && reach.reaches(m, *p, net.source, v))
     };
-    let left_out = all.iter().filter(|v| net.sinks.binary_search(v).is_err());
-    let missing = left_out.copied().find(|v| reached(v))?;
+    let mut left_out = all.iter().filter(|v| net.sinks.binary_search(v).is_err());
+    let missing = left_out.find(|v| reached(**v))?;
     Some(format!(
         "sinks {:?} without {missing}, to which synapses lead",
         net.sinks
