@@ -33,7 +33,7 @@ fn single(fields: &str, weight: i32, rest: &str) -> Module {
 const PLAIN: &str = "gain = 1.0, threshold = 10.0, reset = to 0.0, compare = gt";
 
 /// Spikes and chip-unit membranes of `@n` when the input is `x`.
-fn run<F: Real>(module: &Module, x: &[f64], ticks: usize) -> (Vec<u8>, Vec<F>) {
+fn run<F: Real>(module: &Module, x: &[f64], ticks: usize) -> (Vec<u32>, Vec<F>) {
     let rows: Vec<&[f64]> = x.chunks(1).collect();
     let record = [(pop(1), SPIKES), (pop(1), V)];
     let traces = simulate::<F>(&module.app, &[series(1, &rows)], ticks, &record);
@@ -222,7 +222,7 @@ fn graphs_that_are_not_ready_are_errors() {
         (
             "-40) delay 1",
             "-40) delay 4294967295",
-            "population 'out' receives spikes with too long a delay",
+            "population 'hid' sends or receives with too long a delay",
         ),
         (
             "2x4xi8(10",

@@ -446,7 +446,9 @@ fn nets_reach_what_synapses_lead_to() {
     let others = edits(&[(line, ""), ("%v3 -> %v4 via @s", "%v3 -> %v5 via @s")]);
     assert_eq!(
         others,
-        ["the net of 'conv'[18 +18] (%v3) does not reach its targets: sink %v5, expected some of {%v4}"]
+        [
+            "the net of 'conv'[18 +18] (%v3) does not reach its targets: sink %v5, expected some of {%v4}"
+        ]
     );
     expect(
         &[unheard],
