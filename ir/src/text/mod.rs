@@ -11,12 +11,17 @@
 //! semantics dt 0.0001 time-unit s integrator forward-euler …
 //! quantisation weights auto scale neuron rounding nearest
 //! facts shaped canonical discrete
+//! input @in counts 3
 //! network "digits"
 //! node @fc1 Linear in [784] out [512] { weight = 512x784xf32(…) } origin nir "digits.nir" "/node/nodes/fc1" "Linear 784 -> 512"
 //! edge @in -> @fc1
-//! population @in spike_source [784] latency 0 active 0
-//! population @hid lif [128] discrete { decay = 0.9, gain = 1.0, threshold = blob("hid.threshold", 128xf64, 9c0e…), reset = to 0.0, compare = gt, unit = 0.01 } accumulator i16 latency 1 active 1 record spikes
+//! ticks_per_step 2
+//! population @in spike_source [1 28 28] sends counts 3 latency 0 active 0
+//! population @hid lif [128] discrete { decay = 0.9, gain = 1.0, offset = 0.5 from 3 0.25, threshold = blob("hid.threshold", 128xf64, 9c0e…), reset = to 0.0, compare = gt, unit = 0.01 } accumulator i16 latency 1 active 1 record spikes
+//! population @map cubalif [8 28 28] discrete { … } order blocked 4 accumulator i16 latency 1 active 1
 //! projection @fc1 : @in -> @hid dense blob("fc1.weights", 128x784xi8, 5f3a…) delay 1
+//! projection @conv : @in -> @map conv source [1 28 28] target [8 28 28] kernel [3 3] stride [1 1] padding [1 1] dilation [1 1] blob(…) delay 1
+//! projection @late : @hid -> @hid sparse starts 129xi32(0 1 …) targets 128xi32(0 1 …) blob(…) delay 6 lag 3
 //! output @out = @hid
 //! vertex %v1 = @hid[0 +64] text 3072 data 768 state 256 rows 50176 cycles 61000
 //! net %n0 = %v0 -> %v1 %v2 via @fc1
@@ -37,6 +42,13 @@
 //! `2x3xi8(1 2 3 4 5 6)` an array. Arrays of more than [`INLINE_ELEMENTS`]
 //! elements are printed as `blob("label", 2x3xi8, <sha256>)` and handed out as
 //! [`Blob`]s; the label is for readers only, the hash decides.
+//!
+//! # Neurons
+//! Fields that are absent: no `decay` integrates (`membrane = fresh` forgets),
+//! no `syn_decay` is no synapse, no `threshold` never spikes. `0.5 from 3 0.25`
+//! is a constant that changes at network step 3. A line without `sends` sends
+//! spikes, one without `order` has its atoms in C order, one without `lag`
+//! carries the same step.
 //!
 //! # Origins
 //! A line may end with `origin …`: the passes that rewrote the object, newest
