@@ -5,6 +5,7 @@ use crate::machine::Machine;
 use crate::report::{BatchResult, SampleResult};
 use ir::diag::{Diagnostic, Result};
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Runs `samples` on clones of `machine`, on `threads` host threads (0: one for
@@ -27,12 +28,17 @@ pub fn run_batch(machine: &Machine, samples: &[SampleRun], threads: usize) -> Re
             .num_threads(threads)
             .build()
             .map_err(|e| Diagnostic::internal(format!("no host threads: {e}")))?;
-        pool.install(|| {
-            samples
-                .par_iter()
-                .map_init(|| machine.clone(), timed)
-                .collect()
-        })
+        // A machine that has run keeps its decoded code: clones are used again.
+        let idle: Mutex<Vec<Machine>> = Mutex::new(Vec::new());
+        let locked = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = |sample: &SampleRun| {
+            let waiting = locked().pop();
+            let mut machine = waiting.unwrap_or_else(|| machine.clone());
+            let run = timed(&mut machine, sample);
+            locked().push(machine);
+            run
+        };
+        pool.install(|| samples.par_iter().map(run).collect())
     };
     let mut batch = BatchResult::default();
     for (result, time) in runs {

@@ -32,11 +32,11 @@ impl Event {
 
 /// One independent run.
 ///
-/// The emulator speaks in ticks. [`tick_of`] and [`ticks_for`] are the one place
-/// where network steps become ticks.
+/// The emulator speaks in ticks; who runs it turns network steps into them: step
+/// `s` of an input is said in tick `s * ticks_per_step + latency` of its population.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SampleRun {
-    /// Ticks to run; see [`ticks_for`].
+    /// Ticks to run: whole network steps if a run with `keep_state` follows.
     pub ticks: u32,
     /// For each port of `Program::inputs`, for each tick, what its atoms say, by
     /// ascending atom. An atom that has nothing to say (no spike, a value of 0)
@@ -46,23 +46,6 @@ pub struct SampleRun {
     pub taps: Taps,
     /// Go on from the state in which the run before ended, instead of the loaded one.
     pub keep_state: bool,
-}
-
-/// The tick of a run in which population `p` computes network step `step`; the
-/// input of that step is given to a port's population in this tick.
-pub fn tick_of(program: &Program, p: &PopulationInfo, step: u64) -> u64 {
-    step * u64::from(program.ticks_per_step) + u64::from(p.latency)
-}
-
-/// Ticks of a run in which every population of latency up to `latency` computes
-/// `steps` steps: whole network steps, so that a run that keeps the state begins
-/// with the first tick of a step. `None` beyond what a run can have.
-pub fn ticks_for(program: &Program, steps: u64, latency: u32) -> Option<u32> {
-    let p = u64::from(program.ticks_per_step.max(1));
-    let last = steps.checked_sub(1).map_or(Some(0), |last| {
-        last.checked_mul(p)?.checked_add(u64::from(latency) + 1)
-    })?;
-    u32::try_from(last.checked_next_multiple_of(p)?).ok()
 }
 
 /// Populations (indices into `Program::populations`) to observe. A tap costs

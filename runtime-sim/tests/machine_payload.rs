@@ -6,7 +6,6 @@ use ir::app::{AtomOrder, Sends};
 use ir::image::ImageSet;
 use ir::{Code, Target};
 use machine_support::{Guest, images, log, place, spikes};
-use runtime_sim::inputs::{tick_of, ticks_for};
 use runtime_sim::{Event, Machine, RunReport, SampleRun, Taps};
 
 const COUNTS: Sends = Sends::Counts { max: 9 };
@@ -235,22 +234,6 @@ fn each_tick_of_a_step_has_its_own_deadline() {
             assert!(w.notes[0].contains("tick 4 (of 3 ticks a step)"), "{w}");
         }
     }
-}
-
-#[test]
-fn steps_become_ticks_in_one_place() {
-    let mut images = source(COUNTS, AtomOrder::RowMajor, 64, true);
-    let program = &mut images.program;
-    program.populations[1].latency = 4;
-    assert_eq!(tick_of(program, &program.populations[1], 7), 11);
-    assert_eq!(ticks_for(program, 7, 4), Some(11));
-    program.ticks_per_step = 3;
-    assert_eq!(tick_of(program, &program.populations[1], 7), 25);
-    // The last step is computed in tick 6 * 3 + 4 = 22: 23 ticks, rounded up to steps.
-    assert_eq!(ticks_for(program, 7, 4), Some(24));
-    assert_eq!(ticks_for(program, 0, 4), Some(0));
-    assert_eq!(ticks_for(program, u64::MAX, 0), None);
-    assert_eq!(ticks_for(program, 1 << 31, 0), None);
 }
 
 #[test]
