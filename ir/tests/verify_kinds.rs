@@ -7,6 +7,8 @@ use ir::app::{AtomOrder, Sends};
 use ir::memory::BudgetLine;
 use ir::verify::check;
 use ir::{Code, Module};
+use proptest::prelude::*;
+use proptest::sample::Index;
 use std::fmt::Write;
 use text_support::{read, target};
 
@@ -645,4 +647,49 @@ fn windows_of_nodes_agree_with_their_shapes() {
         found("Delay in [2] out [3] { delay = 1.0 }"),
         "[2] -> [3] should be equal"
     );
+}
+
+/// The text with its `at`-th number replaced.
+fn with_number(text: &str, at: Index, number: &str) -> String {
+    let digit = |(i, c): (usize, char)| c.is_ascii_digit().then_some(i);
+    let digits: Vec<usize> = text.char_indices().filter_map(digit).collect();
+    let at = digits[at.index(digits.len())];
+    let digits = |c: &char| c.is_ascii_digit();
+    let before = text[..at].chars().rev().take_while(digits).count();
+    let after = text[at..].chars().take_while(digits).count();
+    format!("{}{number}{}", &text[..at - before], &text[at + after..])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_numbers_make_the_verifier_panic(
+        edits in proptest::collection::vec((any::<Index>(), number()), 1..4),
+        more in proptest::sample::subsequence(vec![" placed", " keyed", " routed", " tabled"], 0..4),
+        balanced in any::<bool>(),
+    ) {
+        let mut all = text().replace("facts ", "facts shaped ");
+        if !balanced {
+            all = all.replace(" balanced", "");
+        }
+        all = all.replace(" partitioned", &format!(" partitioned{}", more.concat()));
+        for (at, number) in edits {
+            all = with_number(&all, at, &number);
+        }
+        if let Ok(module) = ir::text::parse(&all, "x.s2ir", &ir::text::NoBlobs) {
+            let _ = check(&module, &target());
+        }
+    }
+}
+
+/// Numbers that are small, or at some limit.
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (0u64..40).prop_map(|n| n.to_string()),
+        1 => proptest::sample::select(vec![
+            "127", "255", "65536", "67108864", "2147483647", "2147483648", "4294967295",
+            "4294967296", "9223372036854775807", "18446744073709551615",
+        ]).prop_map(str::to_owned),
+    ]
 }

@@ -4,6 +4,7 @@ use super::findings::{Findings, population, projection};
 use super::models::params;
 use super::{connectors, models};
 use crate::app::{AtomOrder, Model};
+use crate::fixed::MAX_DELAY;
 use crate::module::Module;
 use crate::neuron::Neuron;
 use crate::origin::{Origin, escape};
@@ -43,6 +44,13 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
         if matches!(m.app.populations[p.post].model, Model::SpikeSource) {
             let message = format!("{} ends at a spike source", projection(p));
             found.add(&p.origin, message);
+        }
+        // Rows of accumulators and values are counted by delays, so that no
+        // other may come further.
+        if let Some(d) = p.delay.filter(|d| !(1..=MAX_DELAY).contains(d)) {
+            let message = format!("{} has no delay that a chip can keep", projection(p));
+            let note = format!("delay {d}, allowed 1 to {MAX_DELAY} ticks");
+            found.add_with(&p.origin, message, note);
         }
     }
     connectors::check(m, found);

@@ -9,7 +9,7 @@
 //! - populations have names of their own, outputs too
 //! - connectors fit their two populations, weights their connector; parameters
 //!   hold one value or one for each atom; orders fit shapes; nothing projects
-//!   onto a spike source
+//!   onto a spike source; delays are between 1 and [`crate::fixed::MAX_DELAY`]
 //!
 //! **SHAPED** (`network`): every node has shapes, they are equal along edges,
 //! and agree with the node's arrays
@@ -23,8 +23,8 @@
 //! **DISCRETE** (`app`): every neuron is discrete, every number finite
 //!
 //! **BALANCED** (`timing`)
-//! - every population has a latency, 0 for spike sources; every delay is
-//!   between 1 and [`crate::fixed::MAX_DELAY`]
+//! - every population has a latency, 0 for spike sources, every projection a
+//!   delay
 //! - a spike of step `s` acts in the tick in which its target computes step
 //!   `s + lag`; targets begin with step 0 (with `--edge-delay chip` a step is a
 //!   tick, and each delay its lag)

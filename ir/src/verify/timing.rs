@@ -35,12 +35,9 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
         }
     }
     for p in m.app.projections.values() {
-        let Some(delay) = p.delay.filter(|d| (1..=MAX_DELAY).contains(d)) else {
+        let Some(delay) = p.delay else {
             let message = format!("{} has no delay that a chip can keep", projection(p));
-            let note = match p.delay {
-                Some(d) => format!("delay {d}, allowed 1 to {MAX_DELAY} ticks"),
-                None => format!("no delay, allowed 1 to {MAX_DELAY} ticks"),
-            };
+            let note = format!("no delay, allowed 1 to {MAX_DELAY} ticks");
             found.add_with(&p.origin, message, note);
             continue;
         };
