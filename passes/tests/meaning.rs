@@ -2,7 +2,7 @@
 //! graph, run in float64, sends what golden says, step for step, for every kind
 //! of node and option.
 
-use ir::app::Sends;
+use ir::app::{Connector, Projection, Sends};
 use ir::fixed::Fixed;
 use ir::golden::Golden;
 use ir::id::NodeId;
@@ -11,7 +11,7 @@ use ir::semantics::{
     Bias, EdgeDelay, Integrator, Profile, Reset, Schedule, Semantics, SpikeOn, WeightMode,
 };
 use ir::tensor::{Data, Shape, Tensor};
-use ir::{Module, Observable, Origin, Series, Target};
+use ir::{Code, Module, Observable, Origin, Series, Target};
 use passes::{MappingOptions, PassContext, Plan, Silent};
 
 /// Numbers in [0, 1) that look random.
@@ -542,4 +542,70 @@ fn cycles_over_several_populations_and_thresholds() {
 
 fn net_threshold() -> Tensor {
     Tensor::scalar(0.5)
+}
+
+/// The network of the N-MNIST file that sinabs exported, in its shapes.
+fn mnist() -> Net {
+    let mut net = Net::new();
+    let pool = || Op::SumPool2d {
+        kernel: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+    };
+    net.input("in", &[2, 34, 34], Sends::Counts { max: 3 });
+    net.conv("c1", "in", &[16, 2, 5, 5], |op| {
+        if let Op::Conv2d { stride, .. } = op {
+            *stride = [2, 2];
+        }
+    });
+    net.integrate("n1", &["c1"], &[16, 16, 16]);
+    net.conv("c2", "n1", &[16, 16, 3, 3], |_| {});
+    net.integrate("n2", &["c2"], &[16, 16, 16]);
+    net.add("p2", pool(), &["n2"]);
+    net.conv("c3", "p2", &[8, 16, 3, 3], |_| {});
+    net.integrate("n3", &["c3"], &[8, 8, 8]);
+    net.add("p3", pool(), &["n3"]);
+    let flatten = Op::Flatten {
+        start_dim: 0,
+        end_dim: -1,
+        input_type: None,
+    };
+    net.add("flat", flatten, &["p3"]);
+    net.affine("f1", "flat", (256, 128), 0.2);
+    net.integrate("n4", &["f1"], &[256]);
+    net.affine("f2", "n4", (10, 256), 0.2);
+    net.integrate("n5", &["f2"], &[10]);
+    net.output("out", &["n5"]);
+    net
+}
+
+#[test]
+fn the_mnist_network_fits_one_chip_and_its_time_step() {
+    for weights in WeightMode::ALL {
+        let mut module = Module::from_network(mnist().network, "spinnaker2");
+        module.semantics = nir();
+        module.quantisation.weights = *weights;
+        module.inputs = mnist().inputs.into_iter().collect();
+        let target = Target::spinnaker2();
+        let options = MappingOptions::default();
+        let context = PassContext {
+            target: &target,
+            options: &options,
+        };
+        let warnings = passes::run(&mut module, &Plan::standard(), &context, &mut Silent);
+        let warnings = warnings.expect("maps");
+        assert!(
+            warnings.iter().all(|w| w.code != Code::TooSlow),
+            "{warnings:?}"
+        );
+        // The pool before the third convolution is part of it.
+        let conv = |p: &Projection| matches!(p.connector, Connector::Conv(_));
+        assert_eq!(
+            module.app.projections.values().filter(|p| conv(p)).count(),
+            3
+        );
+        let vertices = module.machine_graph.vertices.len();
+        let most = if *weights == WeightMode::Int8 { 40 } else { 64 };
+        assert!(vertices <= most, "{weights}: {vertices} PEs");
+    }
 }

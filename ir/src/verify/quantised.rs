@@ -58,7 +58,8 @@ fn faults(neuron: &DiscreteNeuron) -> Vec<(&'static str, String)> {
         faults.push(("has a gain other than 1", note));
     }
     if let Some(synapse) = &neuron.synapse {
-        unit_fault(&mut faults, "syn_unit", synapse.unit.as_ref(), |v| v > 0.0);
+        // A negative drive turns the current, not the membrane.
+        unit_fault(&mut faults, "syn_unit", synapse.unit.as_ref(), |v| v != 0.0);
         if synapse.drive.as_uniform() != Some(1.0) {
             let note = "the drive belongs into the membrane's unit".to_owned();
             faults.push(("has a drive other than 1", note));

@@ -484,6 +484,13 @@ fn check(
     } else {
         all.extend(neuron.unit.as_ref().map(|p| ("unit", p)));
     }
+    // What is sent is multiplied by the unit, so it must not vanish.
+    let sent = neuron.unit.as_ref().filter(|_| neuron.fire.is_none());
+    if let Some(j) = sent.and_then(|u| (0..n).find(|&j| u.at(j) as f32 <= 0.0)) {
+        return Err(bad(population, "its unit is below float32")
+            .note(format!("atom {j}: {:e}", units[j]))
+            .help("rescale the layer in the network; such values are usually a mistake"));
+    }
     for (name, param) in all {
         if let Some(j) = (0..n).find(|&j| !(param.at(j) as f32).is_finite()) {
             return Err(bad(

@@ -1,8 +1,9 @@
 use super::*;
 use crate::balance_delays::balance;
 use crate::testing::sized_app;
+use ir::app::{Connector, Conv, Sends, Synapses};
 use ir::id::Id;
-use ir::neuron::{Constant, Fire, Membrane, Param, ResetRule};
+use ir::neuron::{Constant, Fire, Membrane, NeuronKind, Param, ResetRule, Synapse};
 use ir::semantics::{Profile, Rounding, ScaleMode, Schedule};
 use ir::tensor::{Data, Shape, Tensor};
 
@@ -210,4 +211,136 @@ fn values_that_no_scale_can_hold_are_refused() {
         let error = run(&mut app, &mode(WeightMode::Int8)).expect_err("no scale");
         assert_eq!(error.0[0].code, Code::BadParameter, "{weight}");
     }
+}
+
+fn with_synapse(drive: f64) -> AppGraph {
+    let mut app = graph(2, &[1.0, -0.5]);
+    set(&mut app, |n| {
+        n.kind = NeuronKind::CubaLif;
+        n.gain = Param::uniform(0.5);
+        n.offset = Constant::always(Param::uniform(1.0));
+        n.synapse = Some(Synapse {
+            decay: Param::uniform(0.5),
+            after: false,
+            offset: Constant::always(Param::uniform(0.25)),
+            drive: Param::uniform(drive),
+            unit: None,
+        });
+    });
+    app
+}
+
+#[test]
+fn a_current_has_its_own_unit_and_the_membrane_counts_what_it_drives() {
+    let mut app = with_synapse(4.0);
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(integers(&app), [127, -64]);
+    let n = neuron(&app);
+    let s = n.synapse.expect("a synapse");
+    let current = 0.5 / 127.0;
+    assert_eq!(s.unit, Some(Param::uniform(current)));
+    assert_eq!(s.drive.as_uniform(), Some(1.0));
+    assert_eq!(s.offset, Constant::always(Param::uniform(0.25 / current)));
+    assert_eq!(n.unit, Some(Param::uniform(current * 4.0)));
+    assert_eq!(
+        n.offset,
+        Constant::always(Param::uniform(1.0 / (current * 4.0)))
+    );
+}
+
+#[test]
+fn a_negative_drive_turns_the_current() {
+    let mut app = with_synapse(-4.0);
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(integers(&app), [-127, 64]);
+    let n = neuron(&app);
+    let unit = n.synapse.and_then(|s| s.unit).expect("quantised").at(0);
+    // 0.5 * (w + ...) in the file is that many turned units
+    assert_eq!(unit, -0.5 / 127.0);
+    assert_eq!(n.unit.expect("quantised").at(0), unit * -4.0);
+}
+
+fn sends(app: &mut AppGraph, what: Sends) {
+    app.populations[PopId::from_index(0)].sends = what;
+}
+
+#[test]
+fn counts_widen_the_sum_and_values_are_no_part_of_it() {
+    // 255 * 127 = 32385, and twice that is beyond 16 bits
+    let mut one = graph(1, &[1.0]);
+    sends(&mut one, Sends::Counts { max: 255 });
+    run(&mut one, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(one.populations[hid()].accumulator, Some(DType::I16));
+    let mut two = graph(2, &[1.0, 1.0]);
+    sends(&mut two, Sends::Counts { max: 255 });
+    run(&mut two, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(two.populations[hid()].accumulator, Some(DType::I32));
+    // 2 * 255 * 2^22 < 2^31 < 2 * 255 * 2^23
+    let mut exact = graph(2, &[1.0, 1.0]);
+    sends(&mut exact, Sends::Counts { max: 255 });
+    run(&mut exact, &mode(WeightMode::Float)).expect("plain");
+    assert_eq!(integers(&exact)[0], 1 << 22);
+    let mut real = graph(1000, &[1.0; 1000]);
+    sends(&mut real, Sends::Values);
+    run(&mut real, &mode(WeightMode::Float)).expect("plain");
+    assert_eq!(real.populations[hid()].accumulator, None);
+    assert_eq!(integers(&real)[0], 1 << 24);
+}
+
+#[test]
+fn auto_keeps_precision_where_values_are_shown() {
+    let weights: Vec<f64> = (0..78_400).map(|i| f64::from(i % 7) - 3.0).collect();
+    let mut large = graph(784, &weights);
+    set(&mut large, |n| {
+        n.kind = NeuronKind::Li;
+        n.fire = None;
+    });
+    let (report, _) = run(&mut large, &mode(WeightMode::Auto)).expect("plain");
+    assert_eq!(report.populations[0].1, Format::Int16);
+}
+
+/// One channel to two over a row of three pixels, kernel of two.
+fn convolution() -> AppGraph {
+    let mut app = sized_app(&[("in", 3), ("hid", 4)], &["in>hid"]);
+    app.populations[hid()].shape = Shape::of(&[2, 1, 2]);
+    let id = ProjId::from_index(0);
+    let conv = Conv {
+        source: [1, 1, 3],
+        target: [2, 1, 2],
+        kernel: [1, 2],
+        stride: [1, 1],
+        padding: [0, 0],
+        dilation: [1, 1],
+    };
+    app.projections[id].connector = Connector::Conv(conv);
+    let data = Data::F64(vec![1.0, -0.5, 10.0, 2.0]);
+    app.projections[id].weights = Tensor::new(Shape::of(&[2, 1, 1, 2]), data).expect("sizes agree");
+    app.projections[id].delay = Some(1);
+    app
+}
+
+#[test]
+fn a_channel_shares_its_scale_but_not_its_gain() {
+    let mut app = convolution();
+    set(&mut app, |n| {
+        n.gain = Param::per_atom(vec![1.0, 2.0, 1.0, 1.0])
+    });
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    assert_eq!(integers(&app), [127, -64, 127, 25]);
+    let unit = neuron(&app).unit.expect("quantised");
+    let units: Vec<f64> = (0..4).map(|j| unit.at(j)).collect();
+    assert_eq!(units, [1.0 / 127.0, 2.0 / 127.0, 1.0 / 12.7, 1.0 / 12.7]);
+}
+
+#[test]
+fn a_channel_whose_gains_differ_in_sign_is_written_out() {
+    let mut app = convolution();
+    set(&mut app, |n| {
+        n.gain = Param::per_atom(vec![1.0, -1.0, 1.0, 1.0])
+    });
+    run(&mut app, &mode(WeightMode::Int8)).expect("plain");
+    let listed = Synapses::new(vec![0, 2, 6, 8], vec![0, 2, 0, 1, 2, 3, 1, 3]);
+    let connector = &app.projections[ProjId::from_index(0)].connector;
+    assert_eq!(*connector, Connector::Sparse(listed.expect("ascending")));
+    assert_eq!(integers(&app), [127, 127, -64, -127, 25, 127, 64, 25]);
 }

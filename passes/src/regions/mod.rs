@@ -15,7 +15,7 @@ pub use links::{Bundle, Cuts, Links, Sender};
 pub use sizes::Sizes;
 
 use ir::Target;
-use ir::app::{AppGraph, AtomOrder, Connector, Model, Population, Sends};
+use ir::app::{AppGraph, AtomOrder, Connector, Conv, Model, Population, Sends};
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId, VertexId};
 use ir::machine_graph::AtomSlice;
@@ -327,9 +327,15 @@ pub fn order(
         let bytes = convs
             .iter()
             .map(|(conv, width)| links::conv_kernel_bytes(conv, n, *width));
+        // A tap holds the offset of its block in a halfword.
+        let near = |(conv, width): &(Conv, u32)| {
+            let one = conv.source[0].max(1) as u64;
+            links::conv_kernel_bytes(conv, n, *width) / one <= 1 << 16
+        };
         c.is_multiple_of(*channels)
             && (*channels as u64) <= u64::from(cap)
             && bytes.sum::<u64>() <= KERNEL_BYTES
+            && convs.iter().all(near)
     };
     let channels = (1..=c).rev().find(fits).unwrap_or(1);
     AtomOrder::Blocked { channels }
