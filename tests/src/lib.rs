@@ -5,6 +5,7 @@ pub mod bare;
 pub mod differential;
 pub mod pipeline;
 pub mod random;
+pub mod sweep;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,0 +1,33 @@
+//! The random networks of the test of the same name, as many as wanted:
+//!
+//! `random_graphs FROM N` runs N seeds and leaves wrong networks in the working
+//! folder; `random_graphs SEED` shows one.
+#![forbid(unsafe_code)]
+
+use tests::{differential, sweep};
+
+fn main() -> std::process::ExitCode {
+    let numbers: Vec<u64> = std::env::args()
+        .skip(1)
+        .filter_map(|a| a.parse().ok())
+        .collect();
+    match numbers[..] {
+        [seed] => {
+            let (case, verdict) = sweep::one(seed, &ir::Target::spinnaker2());
+            println!("{}", differential::text(&case.module));
+            println!("schedule {}, bounds {:?}", case.schedule, case.atoms_per_core);
+            println!("{} samples of {} steps: {:?}", case.samples, case.steps, case.inputs);
+            println!("{verdict:#?}");
+            u8::from(matches!(verdict, differential::Verdict::Wrong(_))).into()
+        }
+        [from, n] => {
+            let found = sweep::sweep(from..from + n, ".".as_ref());
+            print!("{found}");
+            u8::from(!found.wrong.is_empty()).into()
+        }
+        _ => {
+            eprintln!("usage: random_graphs SEED | random_graphs FROM N");
+            2.into()
+        }
+    }
+}
