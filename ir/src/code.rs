@@ -110,7 +110,7 @@ codes! {
     TableFull "E0504" "a routing table is full"
         "A chip's router holds 16,384 entries.";
     Infeasible "E0505" "a timing constraint cannot be met by pipelining"
-        "Some edge would need a negative delay. Phased schedules come with a later version.";
+        "A chip spike acts one tick after it is sent, so a cycle needs as many ticks as it has populations. With --schedule auto or phased a network step takes several ticks; the message names the cycle.";
     QuantiseSaturated "W0506" "weights were saturated"
         "A fixed --weight-scale pushed weights beyond the integer range.";
     CodegenLimit "E0601" "a kernel cannot be generated"
@@ -121,8 +121,8 @@ codes! {
         "s2c only replaces folders that hold a bundle.json of its own.";
     InputData "E0801" "the input data does not fit the network"
         "Names, shapes or values of the input file do not match; the message shows expected and found.";
-    InputValue "E0802" "an input value cannot be sent as a spike"
-        "Only 0 and 1 can be sent as plain spikes; the message names sample, step and index.";
+    InputValue "E0802" "an input value is not one that the inputs were compiled for"
+        "Plain spikes are 0 or 1. Counts need --max-count K, real values --real-inputs, both when compiling; s2c check takes them from the data. The message names sample, step and index.";
     InputWindow "E0803" "a tick has more input events than its region holds"
         "The message shows the arithmetic.";
     GuestFault "E0804" "the emulated program faulted"
