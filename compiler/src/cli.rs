@@ -327,7 +327,7 @@ pub struct PortArgs {
     /// Inputs carry real values (float32): all of them, or these nodes
     #[arg(
         long,
-        value_name = "NODE,...",
+        value_name = "NODE",
         value_delimiter = ',',
         num_args = 0..,
         require_equals = true
