@@ -129,6 +129,38 @@ fn spyx_decides_on_the_old_membrane() {
     );
 }
 
+#[test]
+fn spyx_feeds_back_what_it_sends_in_the_same_step() {
+    let spyx = profile(Profile::Spyx, 1.0);
+    // v: 4; z = 1, v = 2 + (0 + 1)/2 - 3 = -0.5; then -0.25.
+    assert_eq!(
+        recurrent(0.0).run(&spyx, &[8.0, 0.0, 0.0], "n"),
+        (vec![0.0, 1.0, 0.0], vec![4.0, -0.5, -0.25])
+    );
+    // A CubaLIF loses its threshold before it decays: z = 1, v = (4 - 3)/2 + i/2.
+    let net = Net::default()
+        .input("in", 1)
+        .cuba("n", [4.0, 2.0], 4.0, 3.0)
+        .linear("rec", &[&[2.0]])
+        .output("out", 1)
+        .wire(&["in n out", "n rec n"]);
+    // i: 8; 6 + 2; 6 + 2.
+    assert_eq!(
+        net.run(&spyx, &[8.0, 0.0, 0.0], "n"),
+        (vec![0.0, 1.0, 1.0], vec![4.0, 4.5, 4.75])
+    );
+    // That is an immediate reset whose spikes leave one step late.
+    let new = Semantics {
+        reset: Reset::Subtract,
+        ..base()
+    };
+    let input = [8.0, -30.0, 3.0, 1.0, 40.0, 0.0, -9.0];
+    let (early, _) = net.run(&new, &input, "n");
+    let (late, _) = net.run(&spyx, &input, "n");
+    assert_eq!(late[1..], early[..6]);
+    assert!(early.contains(&1.0) && early.contains(&0.0));
+}
+
 /// A LIF that feeds itself with weight 1, threshold 3.
 fn recurrent(bias: f64) -> Net {
     Net::default()

@@ -20,6 +20,11 @@
 //! tau_mem. `--syn-gain unit` makes gain_syn 1 whatever w_in says;
 //! `--syn-decay after` steps `i <- decay_syn * (i + gain_syn * x)`.
 //!
+//! `--spike-on old` is Spyx's order: spikes follow from the membrane of the step
+//! before. The reset of a LIF or IF then acts on the new membrane
+//! (`v <- decay * v + gain * x - threshold * z`), that of a CubaLIF on the old
+//! one (`v <- decay * (v - threshold * z) + gain * i`).
+//!
 //! `--bias membrane` takes the biases b out of x and adds
 //! `gain * steady * b` to v instead, where steady * b is the current that x = b
 //! would settle at (1 * b without a synapse): w_in * b with forward or
@@ -63,7 +68,10 @@ pub(super) struct Fire {
     pub(super) v_reset: Values,
     pub(super) reset: Reset,
     pub(super) compare: Compare,
-    pub(super) spike_on: SpikeOn,
+    /// The membrane of the step before decides.
+    pub(super) old: bool,
+    /// The reset acts on that membrane, before integration.
+    pub(super) reset_first: bool,
     /// In the step after a spike, v is forced to 0 and x does not reach it.
     pub(super) hold: bool,
     pub(super) floor: bool,
@@ -161,7 +169,10 @@ impl Neurons {
                 v_reset,
                 w_in,
             } => Self {
-                fire: fire(v_threshold, v_reset),
+                fire: fire(v_threshold, v_reset).map(|fire| Fire {
+                    reset_first: fire.old,
+                    ..fire
+                }),
                 ..leaky(tau_mem, r, v_leak, Some(cuba(tau_syn, w_in)))
             },
             Op::Li { tau, r, v_leak } => leaky(tau, r, v_leak, None),
@@ -275,7 +286,8 @@ impl Fire {
             v_reset,
             reset: semantics.reset,
             compare: semantics.compare,
-            spike_on: semantics.spike_on,
+            old: semantics.spike_on == SpikeOn::Old,
+            reset_first: false,
             hold,
             floor,
         }

@@ -111,6 +111,14 @@ impl Unit {
             }
         }
     }
+    fn neurons(&self) -> Option<&Neurons> {
+        match &self.kind {
+            Kind::Neurons(neurons) => Some(neurons),
+            Kind::Input | Kind::Alias | Kind::Affine(_) | Kind::Delay(_) | Kind::Threshold(..) => {
+                None
+            }
+        }
+    }
     /// Whether the node sends spikes.
     fn spikes(&self) -> bool {
         match &self.kind {
@@ -131,7 +139,7 @@ impl Golden {
         let schedule = schedule(network, Some(dt))?;
         let held = options::held(network, &schedule, semantics);
         let recurrent = options::recurrent(network, &schedule);
-        let wiring = wiring::wire(network, &schedule, semantics.edge_delay)?;
+        let wiring = wiring::wire(network, &schedule, semantics)?;
 
         let mut errors = Vec::new();
         let mut nodes = IdVec::new();

@@ -33,7 +33,7 @@ pub fn held(network: &Network, schedule: &Schedule, semantics: &Semantics) -> Id
 }
 
 /// Whether the node is a neuron that spikes.
-fn is_spiking(op: &Op) -> bool {
+pub(super) fn is_spiking(op: &Op) -> bool {
     matches!(op, Op::Lif { .. } | Op::CubaLif { .. } | Op::If { .. })
 }
 

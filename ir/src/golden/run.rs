@@ -1,6 +1,6 @@
 //! Running a prepared network on one sample.
 
-use super::step::{NeuronState, passes};
+use super::step::{NeuronState, Sent, passes};
 use super::{Golden, Kind, Unit};
 use crate::code::Code;
 use crate::diag::{Diagnostic, Result};
@@ -22,6 +22,8 @@ pub struct State {
     bias: IdVec<NodeId, Vec<f64>>,
     /// Membranes after reset.
     v: IdVec<NodeId, Vec<f64>>,
+    /// With `--spike-on old`: what each neuron sent in the step before.
+    before: IdVec<NodeId, Vec<f64>>,
     /// Synaptic currents.
     i: IdVec<NodeId, Vec<f64>>,
     /// Values inside Delays: those of senders and those of biases.
@@ -111,6 +113,11 @@ impl Golden {
             Kind::Delay(delay) => delay.waiting(),
             _ => 0,
         };
+        let old = |u: &Unit| {
+            u.neurons()
+                .and_then(|n| n.fire.as_ref())
+                .is_some_and(|f| f.old)
+        };
         let current = |u: &Unit| matches!(&u.kind, Kind::Neurons(n) if n.synapse.is_some());
         State {
             step: 0,
@@ -120,6 +127,7 @@ impl Golden {
             },
             bias: zeros(&|u| if_(self.apart && stateless(u), u.n)),
             v: zeros(&|u| if_(matches!(u.kind, Kind::Neurons(_)), u.n)),
+            before: zeros(&|u| if_(old(u), u.n)),
             i: zeros(&|u| if_(current(u), u.n)),
             ring: zeros(&waiting),
             bias_ring: zeros(&|u| if_(self.apart, waiting(u))),
@@ -161,6 +169,11 @@ impl Golden {
                     state.flow.out[id].copy_from_slice(series.row(t));
                 } else {
                     state.flow.out[id].fill(0.0);
+                }
+            }
+            for (id, before) in state.before.iter_mut().filter(|(_, b)| !b.is_empty()) {
+                if let Some(neurons) = self.nodes[id].neurons() {
+                    neurons.decide(&state.v[id], &mut state.flow.out[id], before);
                 }
             }
             for &id in &self.schedule.order {
@@ -222,12 +235,19 @@ impl Golden {
                 }
             }
             Kind::Neurons(neurons) => {
-                let population = NeuronState {
-                    i: &mut state.i[id],
-                    v: &mut state.v[id],
-                    z: &mut y,
-                };
-                neurons.step(state.flow.input(unit, x), bias, population);
+                let (i, v) = (&mut state.i[id], &mut state.v[id]);
+                if state.before[id].is_empty() {
+                    let sent = Sent::Now(&mut y);
+                    let population = NeuronState { i, v, sent };
+                    neurons.step(state.flow.input(unit, x), bias, population);
+                } else {
+                    // Its spikes are decided, and it may read them itself.
+                    state.flow.out[id] = std::mem::take(&mut y);
+                    let sent = Sent::Decided(&state.flow.out[id], &state.before[id]);
+                    let population = NeuronState { i, v, sent };
+                    neurons.step(state.flow.input(unit, x), bias, population);
+                    return;
+                }
             }
             Kind::Input | Kind::Alias => {}
         }

@@ -4,6 +4,11 @@
 //! With `--edge-delay none` an edge costs nothing, or one step where the
 //! [schedule](super::schedule) says that it carries the previous step.
 //!
+//! With `--spike-on old` the spikes of a step follow from the membranes of the
+//! step before, so an edge that carries the previous step from a neuron that
+//! spikes carries these: the recurrent layers of Spyx see, in the same step,
+//! what they send.
+//!
 //! With `--edge-delay chip` what a sender (an Input, a neuron or a Threshold)
 //! sends arrives one step later at every node that computes with it; an edge
 //! that carries the previous step costs that one step and not a second one,
@@ -13,12 +18,13 @@
 //! is what that source sends in step t. An Output that adds sources up
 //! computes like any other node. Biases act from step 0.
 
+use super::options::is_spiking;
 use super::schedule::Schedule;
 use crate::code::Code;
 use crate::diag::{Diagnostic, Result};
 use crate::id::{IdVec, NodeId};
 use crate::network::{Network, Op};
-use crate::semantics::EdgeDelay;
+use crate::semantics::{EdgeDelay, Semantics, SpikeOn};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Upper bound of the wires of a network, so that a graph made of Flatten
@@ -70,7 +76,11 @@ fn is_sender(op: &Op) -> bool {
     op.is_stateful() || matches!(op, Op::Input { .. } | Op::Threshold { .. })
 }
 
-pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> Result<Wiring> {
+pub(super) fn wire(
+    network: &Network,
+    schedule: &Schedule,
+    semantics: &Semantics,
+) -> Result<Wiring> {
     let nodes = &network.nodes;
     let mut edges_into: IdVec<NodeId, Vec<(NodeId, bool)>> = nodes.ids().map(|_| vec![]).collect();
     for (i, e) in network.edges.iter().enumerate() {
@@ -112,7 +122,8 @@ pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> 
         sources[id] = found;
     }
 
-    let chip = delay == EdgeDelay::Chip;
+    let chip = semantics.edge_delay == EdgeDelay::Chip;
+    let old = semantics.spike_on == SpikeOn::Old;
     let into: IdVec<NodeId, Vec<Wire>> = sources
         .iter()
         .map(|(id, sources)| {
@@ -122,10 +133,11 @@ pub(super) fn wire(network: &Network, schedule: &Schedule, delay: EdgeDelay) -> 
                 op => !is_alias(op),
             };
             let wire = |(&(source, previous), &count): (&(NodeId, bool), &f64)| {
-                let sends = is_sender(&nodes[source].op);
+                let op = &nodes[source].op;
+                let previous = previous && !(old && is_spiking(op));
                 Wire {
                     source,
-                    delayed: previous || (chip && receives && sends),
+                    delayed: previous || (chip && receives && is_sender(op)),
                     count,
                 }
             };
