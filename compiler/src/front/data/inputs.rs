@@ -2,7 +2,7 @@
 
 use super::array::{Array, Elements};
 use super::expect::{Archive, is_zip, not_numpy};
-use super::{MAX_DECODED_BYTES, encode_name, fault, npy};
+use super::{MAX_DECODED_BYTES, encode_name, events, fault, nird, npy};
 use ir::diag::Result;
 use ir::network::Op;
 use ir::origin::escape;
@@ -39,6 +39,24 @@ pub struct Port {
     pub shape: Shape,
     pub width: usize,
     pub elements: Elements,
+}
+
+impl Port {
+    /// The largest value, or 0 if none is above it.
+    pub fn max_value(&self) -> f64 {
+        self.values().fold(0.0, f64::max)
+    }
+    /// The smallest value, or 0 if none is below it.
+    pub fn min_value(&self) -> f64 {
+        self.values().fold(0.0, f64::min)
+    }
+    /// Whether every value is an integer.
+    pub fn is_integer(&self) -> bool {
+        self.values().all(|v| v.fract() == 0.0)
+    }
+    fn values(&self) -> impl Iterator<Item = f64> {
+        (0..self.elements.len()).map(|i| self.elements.at(i))
+    }
 }
 
 /// Inputs of a run: every port has the same samples and steps.
@@ -88,6 +106,52 @@ impl InputSet {
     }
 }
 
+/// What data files leave open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Seconds per step, where the run knows it; event times need it.
+    pub dt: Option<f64>,
+    /// Microseconds per step of an event file; 1000 if it is not given.
+    pub bin_us: Option<u32>,
+    /// Steps per sample of an event file.
+    pub steps: Option<u32>,
+    /// The index of an event file: its name and its bytes.
+    pub index: Option<(String, Vec<u8>)>,
+}
+
+/// Reads inputs from a file of any kind: `.npz`, `.npy` and NIRData are known
+/// by their first bytes, event files by the ending `.bin`. Options that the
+/// kind of file does not take are errors.
+pub fn read_inputs_with(
+    bytes: &[u8],
+    file: &str,
+    ports: &[PortSpec],
+    reading: &Reading,
+) -> Result<(InputSet, Vec<Diagnostic>)> {
+    if events::is_events(file) {
+        return events::read(bytes, file, ports, reading);
+    }
+    let given = [
+        ("--bin-us", reading.bin_us.is_some()),
+        ("--steps", reading.steps.is_some()),
+        ("--index", reading.index.is_some()),
+    ];
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+        let origin = Origin::Option {
+            flag: (*flag).to_owned(),
+        };
+        let what = format!("{flag} is for event files (.bin) only");
+        return Err(Diagnostic::error(Code::Usage, &origin, what)
+            .note(format!("the input is {}", escape(file)))
+            .help("leave the option out")
+            .into());
+    }
+    if nird::is_nird(bytes) {
+        return nird::read(bytes, file, ports, reading.dt);
+    }
+    read_inputs(bytes, file, ports)
+}
+
 /// Reads inputs from `.npz` or `.npy` bytes.
 ///
 /// An Input node takes the array of its own name, else `x_<name>`; a single
@@ -118,7 +182,7 @@ const SAVE: &str =
     "save one array per Input node, named as the node: numpy.savez_compressed(FILE, **arrays)";
 
 /// The data of a port with its samples and steps.
-struct Fitted {
+pub(super) struct Fitted {
     samples: usize,
     steps: usize,
     port: Port,
@@ -174,7 +238,7 @@ fn from_archive(
     assemble(found, labels, file)
 }
 
-fn wanted(ports: &[PortSpec]) -> String {
+pub(super) fn wanted(ports: &[PortSpec]) -> String {
     let list: Vec<String> = ports
         .iter()
         .map(|p| format!("'{}' {}", escape(&p.name), expected(p)))
@@ -234,7 +298,7 @@ fn unpack(archive: &Archive<'_>, file: &str) -> Result<Array> {
 }
 
 /// Splits an array into samples, steps and the port's shape.
-fn fit(array: Array, shown: &str, port: &PortSpec, file: &str) -> Result<Fitted> {
+pub(super) fn fit(array: Array, shown: &str, port: &PortSpec, file: &str) -> Result<Fitted> {
     let name = escape(&port.name);
     let mismatch = || {
         fault(
@@ -303,7 +367,7 @@ fn fit(array: Array, shown: &str, port: &PortSpec, file: &str) -> Result<Fitted>
 
 const SAMPLES: &str = "the first dimension counts samples, the second steps; for a single sample use x[numpy.newaxis]";
 
-fn assemble(
+pub(super) fn assemble(
     found: Vec<(&PortSpec, String, Fitted)>,
     labels: Option<(&str, Array)>,
     file: &str,

@@ -41,6 +41,22 @@ pub fn read(bytes: &[u8], file: &str) -> ir::diag::Result<(NirGraph, Vec<Diagnos
     finish(tree, problems)
 }
 
+/// Loads the objects of a NIRData file; numeric attributes of groups are
+/// members called `@<name>`.
+pub(crate) fn recording(bytes: &[u8], file: &str) -> ir::diag::Result<store::Tree> {
+    sniff::check(bytes, file)?;
+    let mut problems = error::Problems::new(file);
+    let tree = match pure::PureStore::open(bytes) {
+        Ok(store) => store::load_with(&store, bytes.len(), true, &mut problems),
+        Err(e) => {
+            let error = problems.store_error("/", "", &e);
+            problems.push(error);
+            None
+        }
+    };
+    problems.finish(tree).map(|(tree, _)| tree)
+}
+
 /// Turns a loaded tree into a graph; shared by the stores.
 fn finish(
     tree: Option<store::Tree>,

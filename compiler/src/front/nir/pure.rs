@@ -166,6 +166,15 @@ impl NirStore for PureStore {
     fn dataset(&self, parent: &Group, name: &str) -> StoreResult<Dataset> {
         parent.dataset(name).map_err(wrap)
     }
+    fn numbers(&self, group: &Group) -> StoreResult<Vec<(String, f64)>> {
+        let attributes = group.attributes().map_err(wrap)?;
+        let number = |a: &hdf5_reader::Attribute| match a.datatype {
+            Datatype::FixedPoint { .. } | Datatype::FloatingPoint { .. } => a.read_as_f64().ok(),
+            _ => None,
+        };
+        let named = attributes.iter().filter_map(|a| Some((a.name.clone(), number(a)?)));
+        Ok(named.collect())
+    }
     fn claim(&self, dataset: &Dataset) -> StoreResult<Claim> {
         let chunked = self.check_storage(dataset)?;
         let element = match dataset.dtype() {

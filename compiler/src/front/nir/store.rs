@@ -82,6 +82,10 @@ pub trait NirStore {
     fn members(&self, group: &Self::Group) -> StoreResult<Members>;
     fn group(&self, parent: &Self::Group, name: &str) -> StoreResult<Self::Group>;
     fn dataset(&self, parent: &Self::Group, name: &str) -> StoreResult<Self::Dataset>;
+    /// The attributes of a group that are one number.
+    fn numbers(&self, _: &Self::Group) -> StoreResult<Vec<(String, f64)>> {
+        Ok(Vec::new())
+    }
     fn claim(&self, dataset: &Self::Dataset) -> StoreResult<Claim>;
     /// Reads a dataset whose claim was accepted.
     fn read(&self, dataset: &Self::Dataset, claim: &Claim) -> StoreResult<Values>;
@@ -111,8 +115,19 @@ pub(super) fn load<S: NirStore>(
     file_bytes: usize,
     problems: &mut Problems,
 ) -> Option<Tree> {
+    load_with(store, file_bytes, false, problems)
+}
+
+/// The same, with numeric attributes of groups as members called `@<name>`.
+pub(super) fn load_with<S: NirStore>(
+    store: &S,
+    file_bytes: usize,
+    attributes: bool,
+    problems: &mut Problems,
+) -> Option<Tree> {
     let mut walk = Walk {
         store,
+        attributes,
         file_bytes: file_bytes as u64,
         objects: 0,
         bytes: 0,
@@ -132,6 +147,7 @@ pub(super) fn load<S: NirStore>(
 
 struct Walk<'a, S> {
     store: &'a S,
+    attributes: bool,
     file_bytes: u64,
     objects: usize,
     bytes: u64,
@@ -178,6 +194,18 @@ impl<S: NirStore> Walk<'_, S> {
             }
         };
         let mut members = BTreeMap::new();
+        if self.attributes {
+            match self.store.numbers(group) {
+                Ok(numbers) => members.extend(numbers.into_iter().map(|(name, value)| {
+                    let number = Dataset {
+                        shape: Shape::default(),
+                        values: Values::F64(vec![value]),
+                    };
+                    (format!("@{name}"), Tree::Data(number))
+                })),
+                Err(e) => self.fail(shown, "", &e),
+            }
+        }
         for name in names.datasets {
             let at = format!("{path}/{name}");
             if !self.count(&at) {
