@@ -3,40 +3,30 @@
 
 use crate::cli::InputArgs;
 use crate::front;
-use crate::front::data::{Elements, InputSet, PortSpec};
-use crate::options::usage;
-use ir::diag::{Diagnostics, Result};
+use crate::front::data::{Elements, InputSet, PortSpec, Reading};
+use ir::diag::Result;
 use ir::{Diagnostic, Series};
 
-/// Reads the inputs for these ports.
-pub fn read(args: &InputArgs, ports: &[PortSpec]) -> Result<(InputSet, Vec<Diagnostic>)> {
-    let events_only = [
-        ("--bin-us", args.bin_us.is_some()),
-        ("--steps", args.steps.is_some()),
-        ("--index", args.index.is_some()),
-    ];
-    let errors: Vec<_> = events_only
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(flag, _)| {
-            usage(*flag, "event files are not available yet")
-                .help("convert the events to a .npz of [samples, steps, shape...]")
-        })
-        .collect();
-    if !errors.is_empty() {
-        return Err(Diagnostics(errors));
-    }
+/// Reads the inputs for these ports; `dt` in seconds where the run knows it,
+/// since files with event times need it.
+pub fn read(
+    args: &InputArgs,
+    ports: &[PortSpec],
+    dt: Option<f64>,
+) -> Result<(InputSet, Vec<Diagnostic>)> {
+    let index = match &args.index {
+        None => None,
+        Some(path) => Some((path.display().to_string(), front::read_file(path)?)),
+    };
+    let reading = Reading {
+        dt,
+        bin_us: args.bin_us,
+        steps: args.steps,
+        index,
+    };
     let file = args.input.display().to_string();
-    let extension = args.input.extension().unwrap_or_default();
-    for (name, what) in [("nird", "NIRData files"), ("bin", "event files")] {
-        if extension.eq_ignore_ascii_case(name) {
-            return Err(usage(file, format!("{what} are not available yet"))
-                .help("convert the data to a .npz of [samples, steps, shape...]")
-                .into());
-        }
-    }
     let bytes = front::read_file(&args.input)?;
-    let (mut set, warnings) = front::data::read_inputs(&bytes, &file, ports)?;
+    let (mut set, warnings) = front::data::read_inputs_with(&bytes, &file, ports, &reading)?;
     if args.input_scale.is_some() || args.input_offset.is_some() {
         scale(
             &mut set,

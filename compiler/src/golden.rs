@@ -37,7 +37,7 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
         &mut passes::Silent,
     )?);
     let ports = data::ports_of(&prepared.source.module.network);
-    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
+    let (set, warnings) = crate::feed::read(&args.input, &ports, prepared.source.module.semantics.dt)?;
     show.show(&warnings);
     prepared.carry(&PortArgs::default(), Some(&set))?;
     let carried = prepared.carried();

@@ -70,7 +70,11 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let loaded = bundle::read(&args.bundle, &target)?;
     let requests = options::record_requests(&args.record);
     let ports = ports(&loaded.images.program);
-    let (set, warnings) = crate::feed::read(&args.input, &ports)?;
+    let (set, warnings) = crate::feed::read(
+        &args.input,
+        &ports,
+        loaded.options.get("dt").and_then(serde_json::Value::as_f64),
+    )?;
     show.show(&warnings);
     let file = args.input.input.display().to_string();
     check_sizes(&loaded.images.program, &set, &file)?;

@@ -25,8 +25,9 @@ pub(super) struct Flat<'g> {
     pub(super) nodes: Vec<FlatNode<'g>>,
     /// Pairs of positions in `nodes`, with how often the edge counts.
     pub(super) edges: BTreeMap<(usize, usize), u64>,
-    /// Identities that vanished, each with the nodes around it.
-    pub(super) dropped: Vec<(FlatNode<'g>, Vec<usize>)>,
+    /// Identities that vanished, each with the nodes around it and whether
+    /// these come behind it.
+    pub(super) dropped: Vec<(FlatNode<'g>, Vec<(usize, bool)>)>,
 }
 
 /// A primitive with its flat name.
@@ -303,15 +304,15 @@ impl<'g> Builder<'g, '_> {
             ..
         } = self;
         let n = nodes.len();
-        let mut around: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut around: BTreeMap<usize, BTreeSet<(usize, bool)>> = BTreeMap::new();
         let mut into: Vec<BTreeMap<usize, u64>> = vec![BTreeMap::new(); n];
         let mut out = into.clone();
         for (&(from, to), &times) in &edges {
             out[from].insert(to, times);
             into[to].insert(from, times);
-            for (a, b) in [(from, to), (to, from)] {
+            for (a, b, behind) in [(from, to, true), (to, from, false)] {
                 if identity[a] && !identity[b] {
-                    around.entry(a).or_default().insert(b);
+                    around.entry(a).or_default().insert((b, behind));
                 }
             }
         }
@@ -374,7 +375,8 @@ impl<'g> Builder<'g, '_> {
             .into_iter()
             .map(|(at, flat)| {
                 let near = around.remove(&at).unwrap_or_default();
-                (flat, near.into_iter().map(|b| renumbered[b]).collect())
+                let near = near.into_iter().map(|(b, behind)| (renumbered[b], behind));
+                (flat, near.collect())
             })
             .collect();
         Flat {

@@ -114,13 +114,9 @@ pub(super) fn check_dropped(flat: &Flat<'_>, ops: &[Option<Op>], faults: &mut Fa
         let Some(declared) = declared.map(Shape).filter(|s| !s.0.contains(&0)) else {
             continue;
         };
-        let input = port.kind() == "Input";
-        for &at in near {
-            let Some(needed) = ops
-                .get(at)
-                .and_then(Option::as_ref)
-                .and_then(|op| size(op, input))
-            else {
+        for &(at, behind) in near {
+            let op = ops.get(at).and_then(Option::as_ref);
+            let Some(needed) = op.and_then(|op| size(op, behind)) else {
                 continue;
             };
             if declared.checked_len() != Some(needed) {
@@ -144,7 +140,7 @@ pub(super) fn check_dropped(flat: &Flat<'_>, ops: &[Option<Op>], faults: &mut Fa
     }
 }
 
-/// How many values a node takes or gives, where it says so itself.
+/// How many values a node takes, else gives, where it says so itself.
 fn size(op: &Op, takes: bool) -> Option<usize> {
     match op {
         Op::Affine { weight, .. } | Op::Linear { weight } => {
