@@ -10,7 +10,9 @@
 //! An Output that shows something else than what one population sends gets a
 //! population of its own ([`outputs`]).
 
+mod assemble;
 mod conv;
+mod delays;
 mod forms;
 mod maps;
 mod matrix;
@@ -23,23 +25,23 @@ mod project;
 use crate::contract::{Contract, MAPPED};
 use crate::manager::PassContext;
 use crate::registry::{Canonicalise, Transform};
-use forms::{Form, Fuel, Term};
-use ir::app::{AppGraph, AtomOrder, Model, OutputPort, Population, Sends};
+use delays::delays;
+use forms::{Form, Fuel};
+use ir::Module;
+use ir::app::{AppGraph, Sends};
 use ir::code::Code;
-use ir::diag::{Diagnostic, Diagnostics, Result};
+use ir::diag::{Diagnostic, Result};
 use ir::facts::Fact;
 use ir::golden::schedule::{Schedule, schedule};
-use ir::golden::{delay_steps, held, recurrent};
-use ir::id::{IdVec, NodeId, PopId};
+use ir::golden::{held, recurrent};
+use ir::id::{IdVec, NodeId};
 use ir::network::{Network, Node, Op};
-use ir::neuron::{ContinuousNeuron, MAX_COUNT, Neuron, NeuronKind};
+use ir::neuron::{ContinuousNeuron, MAX_COUNT, NeuronKind};
 use ir::origin::escape;
 use ir::semantics::{Bias, EdgeDelay, RecurrentBiasT0, Reset, Semantics};
 use ir::tensor::{Shape, Tensor};
-use ir::{Module, Origin};
 use neurons::{blank, check_bias, neuron};
 use order::{Order, order, sends};
-use project::{distinguish_names, project};
 use std::collections::BTreeMap;
 
 const PASS: &str = "canonicalise";
@@ -273,156 +275,6 @@ impl<'a> Folding<'a> {
         self.into[id] = edges;
         Ok(sum)
     }
-
-    fn finish(mut self) -> Result<(AppGraph, Vec<Diagnostic>)> {
-        let mut app = AppGraph::default();
-        let mut numbers: BTreeMap<NodeId, PopId> = BTreeMap::new();
-        for id in self.network.inputs() {
-            let node = &self.network.nodes[id];
-            let sends = self
-                .inputs
-                .get(&node.name)
-                .copied()
-                .unwrap_or(Sends::Spikes);
-            match out_shape(node) {
-                Ok(shape) => {
-                    let pop =
-                        app.populations
-                            .push(population(node, shape, Model::SpikeSource, sends));
-                    numbers.insert(id, pop);
-                }
-                Err(error) => self.errors.push(error),
-            }
-        }
-        let is_output = |id: &NodeId| matches!(self.network.nodes[*id].op, Op::Output { .. });
-        let all = self.schedule.order.iter().copied();
-        let (outputs, others): (Vec<NodeId>, Vec<NodeId>) = all
-            .filter(|id| self.receivers.contains_key(id))
-            .partition(is_output);
-        let mut forms: Vec<(NodeId, PopId, Form)> = Vec::new();
-        for id in others.into_iter().chain(outputs) {
-            let node = &self.network.nodes[id];
-            let Some(receiver) = self.receivers.remove(&id) else {
-                continue;
-            };
-            let model = Model::Neuron(Neuron::Continuous(receiver.neuron));
-            match out_shape(node) {
-                Ok(shape) => {
-                    let pop = app
-                        .populations
-                        .push(population(node, shape, model, receiver.sends));
-                    numbers.insert(id, pop);
-                    forms.push((id, pop, receiver.input));
-                }
-                Err(error) => self.errors.push(error),
-            }
-        }
-        for (id, post, form) in forms {
-            let node = &self.network.nodes[id];
-            // Sorted by population, not by node, so that projections ascend.
-            let mut terms: Vec<(PopId, u32, Term)> = Vec::new();
-            for ((source, lag), term) in form.terms {
-                match numbers.get(&source) {
-                    Some(&pre) => terms.push((pre, lag, term)),
-                    None if !self.errors.is_empty() => {}
-                    None => return Err(Diagnostic::internal("a source has no population").into()),
-                }
-            }
-            terms.sort_by_key(|&(pre, lag, _)| (pre, lag));
-            for (pre, lag, term) in terms {
-                match project(&mut app, (pre, post, lag), term, node, &mut self.fuel) {
-                    Ok(warning) => self.warnings.extend(warning),
-                    Err(error) => self.errors.push(error),
-                }
-            }
-        }
-        for id in self.network.outputs() {
-            let node = &self.network.nodes[id];
-            let source = self.shown.get(&id).unwrap_or(&id);
-            if let Some(&source) = numbers.get(source) {
-                app.outputs.push(OutputPort {
-                    name: node.name.clone(),
-                    source,
-                    origin: node.origin.derived(PASS),
-                });
-            }
-        }
-        distinguish_names(&mut app, self.least_lag());
-        if app.outputs.is_empty() && self.errors.is_empty() {
-            let origin = self.network.nodes.values().next().map(|n| n.origin.clone());
-            self.errors.push(Diagnostic::error(
-                Code::NoInputs,
-                &origin.unwrap_or(Origin::Compiler),
-                "the network has no Output",
-            ));
-        }
-        if self.errors.is_empty() {
-            Ok((app, self.warnings))
-        } else {
-            self.warnings.extend(self.errors);
-            Err(Diagnostics(self.warnings))
-        }
-    }
-}
-
-fn population(node: &Node, shape: Shape, model: Model, sends: Sends) -> Population {
-    Population {
-        name: node.name.clone(),
-        shape,
-        model,
-        sends,
-        order: AtomOrder::RowMajor,
-        timing: None,
-        accumulator: None,
-        record: Vec::new(),
-        origin: node.origin.derived(PASS),
-    }
-}
-
-/// The steps of every Delay: its seconds by dt, to nearest.
-fn delays(network: &Network, semantics: &Semantics) -> Result<BTreeMap<NodeId, Vec<u32>>> {
-    let mut found = BTreeMap::new();
-    let mut errors = Vec::new();
-    for (id, node) in network.nodes.iter() {
-        let Op::Delay { delay } = &node.op else {
-            continue;
-        };
-        match steps_of(node, delay, semantics) {
-            Ok(steps) => {
-                found.insert(id, steps);
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        Ok(found)
-    } else {
-        Err(Diagnostics(errors))
-    }
-}
-
-fn steps_of(node: &Node, delay: &Tensor, semantics: &Semantics) -> Fallible<Vec<u32>> {
-    let n = out_shape(node)?.len();
-    if delay.len() != 1 && delay.len() != n {
-        return Err(wrong_size(node, "delay", delay, n));
-    }
-    let dt = semantics.dt_in_file_units().ok_or_else(|| {
-        Diagnostic::error(
-            Code::DtMissing,
-            &node.origin,
-            format!(
-                "the Delay '{}' needs the time step of the network",
-                escape(&node.name)
-            ),
-        )
-        .help("pass --dt SECONDS as in training")
-    })?;
-    let steps = delay_steps(node, delay, dt)?;
-    let most = |_| bad_parameter(node, "a delay is longer than 2^32 steps");
-    steps
-        .into_iter()
-        .map(|s| u32::try_from(s).map_err(most))
-        .collect()
 }
 
 fn shape_of(node: &Node, shape: &Option<Shape>) -> Fallible<Shape> {

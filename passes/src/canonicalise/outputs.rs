@@ -90,7 +90,19 @@ impl Folding<'_> {
                 .unwrap_or(Sends::Spikes),
             Op::Lif { .. } | Op::If { .. } | Op::CubaLif { .. } => self.sends_of(NeuronKind::If),
             Op::Threshold { .. } => Sends::Spikes,
-            _ => Sends::Values,
+            Op::Output { .. }
+            | Op::Affine { .. }
+            | Op::Linear { .. }
+            | Op::Scale { .. }
+            | Op::Conv1d { .. }
+            | Op::Conv2d { .. }
+            | Op::SumPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::Delay { .. }
+            | Op::Flatten { .. }
+            | Op::Li { .. }
+            | Op::CubaLi { .. }
+            | Op::I { .. } => Sends::Values,
         }
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
+use ir::Origin;
+use ir::app::Model;
 use ir::network::Edge;
-use ir::neuron::Param;
+use ir::neuron::{Neuron, Param};
 use ir::semantics::Profile;
 use ir::tensor::Data;
 

@@ -179,7 +179,12 @@ impl Scope<'_> {
         };
         let (synapse, gain, offset) = match neuron.kind {
             NeuronKind::CubaLif | NeuronKind::CubaLi => self.synapse(gain, &leak, warnings)?,
-            _ => {
+            NeuronKind::Lif
+            | NeuronKind::Li
+            | NeuronKind::If
+            | NeuronKind::I
+            | NeuronKind::Threshold
+            | NeuronKind::Linear => {
                 let offset = self.offset(&leak, |i, bias| gain.at(i) * bias);
                 (None, gain, offset)
             }

@@ -2,7 +2,7 @@
 //! the gains of a channel's neurons differ in sign, or some are 0, the integers
 //! differ from pixel to pixel. Such projections become lists of synapses.
 
-use super::scale::Groups;
+use super::groups::Groups;
 use crate::discretise::discrete;
 use ir::app::{AppGraph, Connector, Synapses};
 use ir::diag::{Diagnostic, Result};

@@ -5,7 +5,9 @@
 //! costs no further PE and keeps the deadline, int8 elsewhere.
 
 mod expand;
+mod groups;
 pub mod scale;
+mod units;
 
 use crate::contract::{Contract, MAPPED};
 use crate::discretise::discrete;

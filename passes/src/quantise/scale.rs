@@ -15,11 +15,13 @@
 //! they share its kernel. Values are multiplied by the same integers as floats
 //! and are no part of the integer sum.
 
-use ir::app::{AppGraph, Connector, Population, Projection};
+use super::groups::{Ends, Groups, Row, bound, rows};
+use super::units::{scaled, units};
+use ir::app::{AppGraph, Population, Projection};
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId};
-use ir::neuron::{DiscreteNeuron, Fire, Membrane, Param, ResetRule, Synapse};
+use ir::neuron::DiscreteNeuron;
 use ir::origin::escape;
 use ir::semantics::{Quantisation, Rounding, ScaleMode};
 use ir::tensor::{DType, Data, Tensor};
@@ -137,156 +139,6 @@ pub fn candidate(
     })
 }
 
-/// Atoms that share a scale: each alone, or all of a channel where a
-/// convolution ends, whose kernel they share.
-pub(super) struct Groups {
-    /// Atoms of one group, side by side in C order.
-    each: usize,
-    count: usize,
-}
-
-impl Groups {
-    pub(super) fn of(app: &AppGraph, pop: PopId) -> Self {
-        let n = app.populations[pop].n_atoms();
-        let conv = |p: &Projection| match &p.connector {
-            Connector::Conv(c) => Some(c.target[1] * c.target[2]),
-            Connector::Dense | Connector::Sparse(_) => None,
-        };
-        let pixels = app.incoming(pop).find_map(|(_, p)| conv(p));
-        let each = pixels.unwrap_or(1).max(1);
-        Self {
-            each,
-            count: n.div_ceil(each),
-        }
-    }
-    pub(super) fn of_atom(&self, atom: usize) -> usize {
-        atom / self.each
-    }
-    pub(super) fn atoms(&self, group: usize) -> std::ops::Range<usize> {
-        group * self.each..(group + 1) * self.each
-    }
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-}
-
-/// Where the weights of a projection lead.
-struct Ends<'a> {
-    pre: usize,
-    groups: &'a Groups,
-}
-
-impl Ends<'_> {
-    /// The target atom of a weight; with a convolution the first of its channel.
-    fn target(&self, projection: &Projection, weight: usize) -> usize {
-        match &projection.connector {
-            Connector::Dense => weight / self.pre.max(1),
-            Connector::Sparse(s) => s.targets()[weight] as usize,
-            Connector::Conv(c) => {
-                let each = c.source[0] * c.kernel[0] * c.kernel[1];
-                weight / each.max(1) * self.groups.each
-            }
-        }
-    }
-}
-
-/// Adds the sums of positive and of negative weights, times the most that an
-/// atom sends. A pixel at the border meets less of a kernel than all of it, so
-/// for convolutions this is an upper bound.
-fn bound(p: &Projection, ends: &Ends<'_>, values: &[i32], most: i64, sums: &mut [(i64, i64)]) {
-    let shared = matches!(p.connector, Connector::Conv(_));
-    let mut heads: Vec<(i64, i64)> = if shared {
-        vec![(0, 0); sums.len()]
-    } else {
-        Vec::new()
-    };
-    for (i, &q) in values.iter().enumerate() {
-        let target = ends.target(p, i);
-        let q = i64::from(q) * most;
-        let into = if shared {
-            &mut heads[target]
-        } else {
-            &mut sums[target]
-        };
-        into.0 = into.0.saturating_add(q.max(0));
-        into.1 = into.1.saturating_sub(q.min(0));
-    }
-    if shared {
-        for (j, sum) in sums.iter_mut().enumerate() {
-            let head = heads[ends.groups.atoms(ends.groups.of_atom(j)).start];
-            sum.0 = sum.0.saturating_add(head.0);
-            sum.1 = sum.1.saturating_add(head.1);
-        }
-    }
-}
-
-/// Magnitudes of the weights into one group of neurons.
-#[derive(Clone, Copy, Debug, Default)]
-struct Row {
-    /// Of all weights.
-    max: f64,
-    /// The most that one neuron's integer sum can hold, in weight.
-    sum: f64,
-    /// Weights in that sum, each as often as its source may count.
-    count: f64,
-}
-
-fn rows(app: &AppGraph, pop: PopId, groups: &Groups) -> Result<Vec<Row>, Diagnostic> {
-    let n = app.populations[pop].n_atoms();
-    // Of each atom, or with convolutions of the first of each channel.
-    let mut atoms = vec![Row::default(); n];
-    let mut shared = vec![Row::default(); groups.count];
-    for (_, p) in app.incoming(pop) {
-        let pre = app.populations[p.pre].n_atoms();
-        let name = || escape(&p.name);
-        let wanted = p.connector.weight_shape(pre, n);
-        if *p.weights.shape() != wanted {
-            return Err(Diagnostic::internal(format!(
-                "the weights of '{}' are {}, not {wanted}",
-                name(),
-                p.weights.shape()
-            )));
-        }
-        let ends = Ends { pre, groups };
-        let most = app.carries(p).max_count().map_or(0.0, f64::from);
-        let conv = matches!(p.connector, Connector::Conv(_));
-        for i in 0..p.weights.len() {
-            let w = p.weights.at(i);
-            let target = ends.target(p, i);
-            if !w.is_finite() {
-                return Err(Diagnostic::error(
-                    Code::BadParameter,
-                    &p.origin,
-                    format!("a weight of '{}' is not finite", name()),
-                )
-                .note(format!("weight {i}, to atom {target}: {w}")));
-            }
-            let row = if conv {
-                &mut shared[groups.of_atom(target)]
-            } else {
-                &mut atoms[target]
-            };
-            row.max = row.max.max(w.abs());
-            row.sum += w.abs() * most;
-            row.count += most;
-        }
-    }
-    let rows = (0..groups.count).map(|g| {
-        let mut most = Row::default();
-        for j in groups.atoms(g) {
-            most.max = most.max.max(atoms[j].max);
-            most.sum = most.sum.max(atoms[j].sum);
-            most.count = most.count.max(atoms[j].count);
-        }
-        Row {
-            max: most.max.max(shared[g].max),
-            sum: most.sum + shared[g].sum,
-            count: most.count + shared[g].count,
-        }
-    });
-    Ok(rows.collect())
-}
-
 fn scales(
     population: &Population,
     rows: &[Row],
@@ -350,163 +202,6 @@ fn derive(row: Row, format: Format) -> f64 {
     }
 }
 
-/// What one integer step of the input is worth in each neuron.
-struct Units {
-    /// Of the membrane.
-    v: Vec<f64>,
-    /// Of the current; empty without a synapse. Negative where the drive is.
-    i: Vec<f64>,
-    /// From a float weight to its integer, with the sign of the gains; 0 where
-    /// the input does not reach the membrane.
-    factors: Vec<f64>,
-}
-
-fn units(
-    population: &Population,
-    neuron: &DiscreteNeuron,
-    n: usize,
-    scale: impl Fn(usize) -> f64,
-) -> Result<Units, Diagnostic> {
-    let mut all = Units {
-        v: Vec::with_capacity(n),
-        i: Vec::new(),
-        factors: Vec::with_capacity(n),
-    };
-    let magnitude = |x: f64| if x == 0.0 { 1.0 } else { x.abs() };
-    for j in 0..n {
-        let gain = neuron.gain.at(j);
-        let drive = neuron.synapse.as_ref().map_or(1.0, |s| s.drive.at(j));
-        let reaches = gain != 0.0 && drive != 0.0;
-        let current = if reaches {
-            magnitude(gain) / scale(j)
-        } else {
-            1.0
-        };
-        let v = current * magnitude(drive);
-        if !(v.is_finite() && v > 0.0 && current.is_finite() && current > 0.0) {
-            return Err(bad(
-                population,
-                "its gain and weights are too far apart to scale",
-            )
-            .note(format!(
-                "atom {j}: gain {gain} / scale {} = {current}",
-                scale(j)
-            )));
-        }
-        all.v.push(v);
-        if neuron.synapse.is_some() {
-            all.i.push(if drive < 0.0 { -current } else { current });
-        }
-        let sign = (gain * drive.signum()).signum();
-        all.factors
-            .push(if reaches { scale(j) * sign } else { 0.0 });
-    }
-    Ok(all)
-}
-
-/// Counts the state in units.
-fn scaled(
-    population: &Population,
-    neuron: &DiscreteNeuron,
-    n: usize,
-    units: &Units,
-) -> Result<DiscreteNeuron, Diagnostic> {
-    let divided = |p: &Param, by: &[f64]| {
-        Param::per_atom(by.iter().enumerate().map(|(j, u)| p.at(j) / u).collect())
-    };
-    let per_unit = |p: &Param| divided(p, &units.v);
-    let synapse = neuron.synapse.as_ref().map(|s| {
-        // A current that nothing carries to the membrane stays 0.
-        let of_current = |p: &Param| {
-            let values = units.i.iter().enumerate();
-            let per_unit = |(j, u): (usize, &f64)| {
-                if s.drive.at(j) == 0.0 {
-                    0.0
-                } else {
-                    p.at(j) / u
-                }
-            };
-            Param::per_atom(values.map(per_unit).collect())
-        };
-        Synapse {
-            decay: s.decay.clone(),
-            after: s.after,
-            offset: s.offset.map(of_current),
-            drive: Param::uniform(1.0),
-            unit: Some(Param::per_atom(units.i.clone())),
-        }
-    });
-    let scaled = DiscreteNeuron {
-        kind: neuron.kind,
-        synapse,
-        membrane: neuron.membrane.clone(),
-        gain: Param::uniform(1.0),
-        offset: neuron.offset.map(per_unit),
-        fire: neuron.fire.as_ref().map(|f| Fire {
-            threshold: per_unit(&f.threshold),
-            reset: match &f.reset {
-                ResetRule::To(p) => ResetRule::To(per_unit(p)),
-                ResetRule::Subtract(p) => ResetRule::Subtract(per_unit(p)),
-                ResetRule::Pending(p) => ResetRule::Pending(per_unit(p)),
-                ResetRule::Multi => ResetRule::Multi,
-                ResetRule::Keep => ResetRule::Keep,
-            },
-            floor: f.floor.as_ref().map(per_unit),
-            ..*f
-        }),
-        unit: Some(Param::per_atom(units.v.clone())),
-    };
-    check(population, &scaled, n, &units.v)?;
-    Ok(scaled)
-}
-
-/// All that reaches the chip must be a float32.
-fn check(
-    population: &Population,
-    neuron: &DiscreteNeuron,
-    n: usize,
-    units: &[f64],
-) -> Result<(), Diagnostic> {
-    let mut all: Vec<(&str, &Param)> = Vec::new();
-    if let Membrane::Leaky(decay) = &neuron.membrane {
-        all.push(("decay", decay));
-    }
-    all.extend(neuron.offset.entries().iter().map(|(_, p)| ("offset", p)));
-    if let Some(s) = &neuron.synapse {
-        all.push(("decay of the current", &s.decay));
-        let offsets = s.offset.entries().iter();
-        all.extend(offsets.map(|(_, p)| ("offset of the current", p)));
-    }
-    if let Some(f) = &neuron.fire {
-        all.push(("threshold", &f.threshold));
-        all.extend(f.reset.amount().map(|p| ("reset", p)));
-        all.extend(f.floor.as_ref().map(|p| ("floor", p)));
-    } else {
-        all.extend(neuron.unit.as_ref().map(|p| ("unit", p)));
-    }
-    // What is sent is multiplied by the unit, so it must not vanish.
-    let sent = neuron.unit.as_ref().filter(|_| neuron.fire.is_none());
-    if let Some(j) = sent.and_then(|u| (0..n).find(|&j| u.at(j) as f32 <= 0.0)) {
-        return Err(bad(population, "its unit is below float32")
-            .note(format!("atom {j}: {:e}", units[j]))
-            .help("rescale the layer in the network; such values are usually a mistake"));
-    }
-    for (name, param) in all {
-        if let Some(j) = (0..n).find(|&j| !(param.at(j) as f32).is_finite()) {
-            return Err(bad(
-                population,
-                &format!("its {name} is beyond float32 once scaled to its weights"),
-            )
-            .note(format!(
-                "atom {j}: {:e} units of {:e}",
-                param.at(j),
-                units[j]
-            )));
-        }
-    }
-    Ok(())
-}
-
 struct Integers {
     values: Vec<i32>,
     saturated: usize,
@@ -563,7 +258,7 @@ fn pack(weights: &Tensor, values: Vec<i32>, format: Format) -> Result<Tensor, Di
     Tensor::new(weights.shape().clone(), data).ok_or_else(out_of_range)
 }
 
-fn bad(population: &Population, problem: &str) -> Diagnostic {
+pub(super) fn bad(population: &Population, problem: &str) -> Diagnostic {
     Diagnostic::error(
         Code::BadParameter,
         &population.origin,
