@@ -191,7 +191,8 @@ impl Golden {
             let drive = most(neurons.gain.at(k), low, high) + neurons.leak.at(k);
             let v = settles_at(neurons.decay.at(k), drive);
             let threshold = fire.threshold.at(k);
-            if !(v * (1.0 + MARGIN) < threshold) {
+            let proven = v * (1.0 + MARGIN) < threshold;
+            if !proven {
                 return None;
             }
             if nearest.is_none_or(|(_, v0, t0)| v * t0 > v0 * threshold) {
