@@ -3,19 +3,20 @@
 //! A PE program is specialised ahead of time for its slice: shapes, strides,
 //! addresses, key decoding and uniform parameters are constants in the code.
 //! [`kernels`] and [`frame`] build CLIF; [`thumb`] turns CLIF into machine
-//! code for a Cortex-M4F; `program` chooses the kernels of a vertex, `link`
-//! puts them behind a vector table, and [`elf`] writes files.
+//! code for a Cortex-M4F; `program` chooses the kernels of a vertex,
+//! [`contents`] lists what its memory starts with, `link` puts the code behind
+//! a vector table, and [`elf`] writes files.
 //!
 //! **Invariant:** this crate decides no address: `lay-out-memory` did. What a
 //! region was planned to hold is what is written, or it is an internal error.
 #![forbid(unsafe_code)]
 
+pub mod contents;
 pub mod elf;
 pub mod frame;
 pub mod kernels;
 pub mod thumb;
 
-mod contents;
 mod image;
 mod link;
 mod program;

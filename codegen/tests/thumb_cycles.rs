@@ -2,8 +2,15 @@
 
 mod thumb_support;
 
+use codegen::kernels::{
+    Addressing, ConvRow, DenseRow, FireOps, Kernel, MembraneOp, Operand, Output, Pair, ResetOp,
+    RowKernel, Send, SparseRow, SynapseOps, Update,
+};
 use codegen::thumb::cost::{CycleRules, straight_line};
-use codegen::thumb::{MachineFunction, Options};
+use codegen::thumb::inst::Inst;
+use codegen::thumb::{self, LineKind, MachineFunction, Options};
+use ir::semantics::{Compare, SpikeOn};
+use ir::{DType, Target};
 use thumb_support::compile;
 
 /// Cycles of one iteration of the function's largest loop, back edge taken, no
@@ -18,9 +25,42 @@ fn iteration(function: &MachineFunction) -> u32 {
     straight_line(function.lines(from, to), &rules) + rules.refill
 }
 
+/// The same for a kernel, whose loops end in a conditional branch; jumps from
+/// cold blocks back into the loop do not.
+fn kernel_iteration(function: &MachineFunction) -> u32 {
+    let rules = CycleRules::default();
+    let ends_conditionally = |&(_, to): &(u32, u32)| {
+        let last = function.listing.iter().rfind(|line| line.offset < to);
+        last.is_some_and(|l| matches!(l.kind, LineKind::Inst(Inst::BCond { .. }, _)))
+    };
+    let (from, to) = function
+        .loops()
+        .into_iter()
+        .filter(ends_conditionally)
+        .max_by_key(|(from, to)| to - from)
+        .unwrap_or_else(|| panic!("{} has no loop", function.name));
+    straight_line(function.lines(from, to), &rules) + rules.refill
+}
+
 fn check(clif: &str, units: u32, most: f64) {
     let function = compile(clif, &Options::default()).remove(0);
     let cycles = iteration(&function);
+    pin(&function, cycles, units, most);
+}
+
+fn check_kernel(what: &str, kernel: &Kernel, units: u32, most: f64) {
+    let function = thumb::compile(
+        kernel.function.clone(),
+        &kernel.symbols,
+        &Options::default(),
+    );
+    let function = function.expect("the kernel compiles");
+    let cycles = kernel_iteration(&function);
+    print!("{what}, {} bytes: ", function.code.len());
+    pin(&function, cycles, units, most);
+}
+
+fn pin(function: &MachineFunction, cycles: u32, units: u32, most: f64) {
     let per_unit = f64::from(cycles) / f64::from(units);
     println!(
         "{}: {cycles} cycles per {units} units = {per_unit:.2}, {} spills",
@@ -204,4 +244,119 @@ fn dense_int16_streaming_16() {
 #[test]
 fn dense_int16_row_blocked() {
     check(&blocked(2), 32, 1.25);
+}
+
+fn row(weight: DType, sink: DType, make: impl Fn(Pair) -> RowKernel) -> Kernel {
+    let pair = Pair::new(weight, sink).expect("a known pair");
+    make(pair).kernel(Addressing::Guest)
+}
+
+#[test]
+fn dense_rows() {
+    let dense = |w, s| row(w, s, |p| RowKernel::Dense(DenseRow::new(p, 128)));
+    check_kernel("row", &dense(DType::I8, DType::I16), 16, 2.5);
+    check_kernel("row", &dense(DType::I8, DType::I32), 16, 4.3);
+    check_kernel("row", &dense(DType::I16, DType::I32), 16, 4.3);
+    check_kernel("row", &dense(DType::I8, DType::F32), 16, 9.0);
+}
+
+#[test]
+fn sparse_rows() {
+    let sparse = |w, s| row(w, s, |p| RowKernel::Sparse(SparseRow::new(p)));
+    check_kernel("row", &sparse(DType::I8, DType::I16), 4, 7.8);
+    check_kernel("row", &sparse(DType::I16, DType::I32), 4, 7.8);
+    check_kernel("row", &sparse(DType::I32, DType::I32), 4, 8.0);
+    check_kernel("row", &sparse(DType::I16, DType::F32), 4, 12.0);
+}
+
+/// One tap is a block of channels.
+#[test]
+fn convolution_taps() {
+    let conv = |w, s, c| row(w, s, |p| RowKernel::Conv(ConvRow::new(p, c)));
+    check_kernel("tap", &conv(DType::I8, DType::I16, 16), 16, 3.0);
+    check_kernel("tap", &conv(DType::I8, DType::I16, 4), 4, 6.0);
+    check_kernel("tap", &conv(DType::I8, DType::I32, 16), 16, 5.0);
+    check_kernel("tap", &conv(DType::I16, DType::I32, 16), 16, 5.0);
+    check_kernel("tap", &conv(DType::I8, DType::I16, 3), 3, 12.0);
+}
+
+fn plain() -> Update {
+    let fire = FireOps {
+        threshold: Operand::Const(1.0),
+        compare: Compare::Gt,
+        judge: SpikeOn::New,
+        reset: ResetOp::To(Operand::Const(0.0)),
+        hold: false,
+        floor: None,
+        pending: None,
+        counts: false,
+    };
+    Update {
+        atoms: 128,
+        v: Some(0x5000),
+        sums: Some(DType::I16),
+        currents: None,
+        synapse: None,
+        membrane: MembraneOp::Leaky(Operand::Const(0.9)),
+        offset: None,
+        output: Output::Spikes(fire),
+        key: 0x1_0000,
+        send: Send::of(&Target::spinnaker2().comms),
+        record_control: None,
+    }
+}
+
+#[test]
+fn updates() {
+    let check = |what: &str, update: &Update, most: f64| {
+        check_kernel(what, &update.kernel(Addressing::Guest), 8, most);
+    };
+    let lif = plain();
+    let synapse = SynapseOps {
+        i: 0x6000,
+        decay: Operand::Const(0.8),
+        after: false,
+        offset: None,
+    };
+    let Output::Spikes(fire) = lif.output else {
+        panic!("it spikes");
+    };
+    check("LIF", &lif, 12.6);
+    let arrays = Update {
+        offset: Some(Operand::Array(0x7000)),
+        output: Output::Spikes(FireOps {
+            threshold: Operand::Array(0x8000),
+            ..fire
+        }),
+        ..lif.clone()
+    };
+    check("LIF, offset and threshold in arrays", &arrays, 18.0);
+    let cuba = Update {
+        synapse: Some(synapse),
+        ..lif.clone()
+    };
+    check("CubaLIF", &cuba, 19.0);
+    let held = Update {
+        output: Output::Spikes(FireOps {
+            hold: true,
+            pending: Some(0x9000),
+            ..fire
+        }),
+        ..cuba.clone()
+    };
+    check("CubaLIF with hold", &held, 28.0);
+    let pending = Update {
+        output: Output::Spikes(FireOps {
+            reset: ResetOp::Pending(Operand::Const(1.0)),
+            pending: Some(0x9000),
+            ..fire
+        }),
+        ..lif.clone()
+    };
+    check("LIF, pending subtract", &pending, 18.0);
+    let readout = Update {
+        output: Output::Values(Operand::Const(0.01)),
+        ..lif
+    };
+    check("LI that sends values", &readout, 28.0);
 }

@@ -1,305 +1,425 @@
-//! Each kernel three ways on random data: as host code from the same CLIF, on
-//! the emulator's core, and in QEMU. All must leave the same memory.
+//! Receive, values and source on random data: host code from the same CLIF, the
+//! emulator's core and QEMU leave the same memory, and it is what the meaning of
+//! the projections says.
 
+mod lab;
+
+use codegen::contents::{self, Ends};
 use codegen::kernels::{
-    Addressing, DenseRow, Kernel, KeyRange, Operand, Receive, ResetOp, RowBlock, Send, Source,
-    Update,
+    Addressing, Carries, ConvRow, DelayedRows, DenseRow, Kernel, KeyRange, Pair, Receive, RowBlock,
+    RowKernel, RowLayout, Slots, Source, SourcePixels, SparseRow, ValueRows, Values,
 };
-use ir::DType;
+use ir::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends, Synapses};
+use ir::machine_graph::AtomSlice;
 use ir::memory::{control, padded};
-use ir::semantics::Compare;
-use runtime_sim::host::{HostKernel, HostMemory};
-use tests::bare::{self, DATA};
+use ir::tensor::{Data, Shape, Tensor};
+use ir::{DType, Id, Origin, PopId};
+use lab::{Lab, SEND};
 
-/// Where the pretended registers are: plain memory with the status ready.
-const STATUS: u32 = 0x1_e000;
-const KEY: u32 = STATUS + 8;
-const SEND: Send = Send {
-    status: STATUS,
-    key: KEY,
-};
+const CONTROL: u32 = 0x1_d000;
+const SINK: u32 = 0x5000;
+const VALUES: u32 = 0x6800;
+const RING: u32 = 0x7000;
+const ROWS: u32 = 0x8000;
+const KEY: u32 = 0x0001_0000;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same everywhere.
-struct Rng(u64);
+/// A projection between two slices, with all that its weights mean.
+struct Wired {
+    pre: Population,
+    post: Population,
+    projection: Projection,
+    source: AtomSlice,
+    target: AtomSlice,
+}
 
-impl Rng {
-    fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 32) as u32
+fn population(shape: &[usize], order: AtomOrder) -> Population {
+    Population {
+        name: "p".to_owned(),
+        shape: Shape::of(shape),
+        model: Model::SpikeSource,
+        sends: Sends::Spikes,
+        order,
+        timing: None,
+        accumulator: None,
+        record: vec![],
+        origin: Origin::Compiler,
     }
 }
 
-struct Lab {
-    rng: Rng,
-    data: Vec<u8>,
+fn block(order: AtomOrder) -> u32 {
+    match order {
+        AtomOrder::RowMajor => 1,
+        AtomOrder::Blocked { channels } => channels as u32,
+    }
 }
 
-impl Lab {
-    fn new(seed: u8) -> Self {
-        let rng = Rng(u64::from(seed));
-        let mut lab = Self {
-            rng,
-            data: vec![0; (DATA.end - DATA.start) as usize],
+impl Wired {
+    fn new(lab: &mut Lab, kind: usize, pair: Pair) -> Self {
+        let order = |lab: &mut Lab, c: usize| {
+            let divisors: Vec<usize> = (1..=c).filter(|d| c.is_multiple_of(*d)).collect();
+            match lab.below(divisors.len() as u32 + 1) as usize {
+                0 => AtomOrder::RowMajor,
+                k => AtomOrder::Blocked {
+                    channels: divisors[k - 1],
+                },
+            }
         };
-        lab.put(STATUS, &0x8000_0000u32.to_le_bytes());
-        lab
-    }
-    fn put(&mut self, addr: u32, bytes: &[u8]) {
-        let at = (addr - DATA.start) as usize;
-        self.data[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-    fn word(&mut self, addr: u32, word: u32) {
-        self.put(addr, &word.to_le_bytes());
-    }
-    fn random(&mut self, addr: u32, len: u32) {
-        let bytes: Vec<u8> = (0..len).map(|_| self.rng.next() as u8).collect();
-        self.put(addr, &bytes);
-    }
-    fn below(&mut self, n: u32) -> u32 {
-        self.rng.next() % n
-    }
-    /// Random floats of moderate size, both signs, some of them exact zeros.
-    fn floats(&mut self, addr: u32, n: u32, scale: f32) {
-        for i in 0..n {
-            let x = match self.below(16) {
-                0 => 0.0,
-                _ => (self.rng.next() as i32 as f32) / 2f32.powi(31) * scale,
-            };
-            self.put(addr + 4 * i, &x.to_le_bytes());
+        let some = |lab: &mut Lab, low: u32, high: u32| lab.between(low, high) as usize;
+        let dims = |lab: &mut Lab, c| {
+            [
+                [1, 2, 3, 4, 6, 8, 16][lab.below(c) as usize],
+                some(lab, 1, 5),
+                some(lab, 1, 5),
+            ]
+        };
+        // Shared kernels leave room for more channels.
+        let shapes = (dims(lab, 4), dims(lab, if kind == 2 { 7 } else { 4 }));
+        let connector = match kind {
+            0 => Connector::Dense,
+            1 => {
+                let n = shapes.1.iter().product::<usize>() as u32;
+                let density = lab.between(2, 9);
+                let (mut starts, mut targets) = (vec![0], vec![]);
+                for _ in 0..shapes.0.iter().product::<usize>() {
+                    targets.extend((0..n).filter(|_| lab.one_in(density)));
+                    starts.push(targets.len() as u32);
+                }
+                Connector::Sparse(Synapses::new(starts, targets).expect("in order"))
+            }
+            _ => Connector::Conv(Conv {
+                source: shapes.0,
+                target: shapes.1,
+                kernel: [some(lab, 1, 4), some(lab, 1, 4)],
+                stride: [some(lab, 1, 3), some(lab, 1, 3)],
+                padding: [some(lab, 0, 2), some(lab, 0, 2)],
+                dilation: [some(lab, 1, 2), some(lab, 1, 2)],
+            }),
+        };
+        let pre = population(&shapes.0, order(lab, shapes.0[0]));
+        let post = population(&shapes.1, order(lab, shapes.1[0]));
+        let (n_pre, n_post) = (pre.n_atoms(), post.n_atoms());
+        let lo = lab.below(n_pre as u32);
+        let source = AtomSlice {
+            lo,
+            n: lab.between(1, n_pre as u32 - lo),
+        };
+        // A slice of a convolution's target lies in one block of channels.
+        let unit = if kind == 2 { block(post.order) } else { 1 };
+        let area = match kind {
+            2 => (shapes.1[1] * shapes.1[2]) as u32,
+            _ => n_post as u32,
+        };
+        let lo = lab.below(area);
+        let n = lab.between(1, area - lo);
+        let number = lab.below(n_post as u32 / (unit * area));
+        let target = AtomSlice {
+            lo: (number * area + lo) * unit,
+            n: n * unit,
+        };
+        let shape = connector.weight_shape(n_pre, n_post);
+        let len = shape.len();
+        let data = match pair.weight_bytes() {
+            1 => Data::I8((0..len).map(|_| lab.rng.next() as i8).collect()),
+            2 => Data::I16((0..len).map(|_| lab.rng.next() as i16).collect()),
+            _ => Data::I32((0..len).map(|_| lab.rng.next() as i32).collect()),
+        };
+        let projection = Projection {
+            name: "w".to_owned(),
+            pre: PopId::from_index(0),
+            post: PopId::from_index(1),
+            connector,
+            weights: Tensor::new(shape, data).expect("sized"),
+            delay: Some(lab.between(1, 4)),
+            lag: 0,
+            origin: Origin::Compiler,
+        };
+        Self {
+            pre,
+            post,
+            projection,
+            source,
+            target,
         }
     }
 
-    /// Runs `guest` everywhere and compares; returns the data left behind.
-    fn agree(&self, guest: &[Kernel], host: Kernel, args: &[u32]) -> Vec<u8> {
-        let image = bare::image(guest, args, &self.data);
-        let emulated = bare::emulate(&image).data;
-        let name = host.name().to_owned();
-        let compiled = HostKernel::compile(host.function).expect("the host compiles the kernel");
-        let mut memory = HostMemory::new();
-        memory.write(DATA.start, &self.data);
-        compiled
-            .call(&mut memory, args)
-            .expect("the arguments match");
-        let on_host = memory.read(DATA.start, self.data.len());
-        assert!(
-            emulated == on_host,
-            "{name}: emulator and host differ at {:#x}",
-            first_difference(&emulated, on_host)
-        );
-        if tests::tool("qemu-system-arm") {
-            let folder = tempfile::tempdir().expect("a scratch folder");
-            let in_qemu = bare::qemu(&image, folder.path());
-            assert!(
-                emulated == in_qemu,
-                "{name}: emulator and QEMU differ at {:#x}",
-                first_difference(&emulated, &in_qemu)
-            );
-        }
-        emulated
+    fn delay(&self) -> u32 {
+        self.projection.delay.expect("set")
+    }
+    fn sink_bytes(&self, pair: Pair) -> u32 {
+        padded(self.target.n) * pair.sink_bytes()
+    }
+
+    /// Puts the rows into memory.
+    fn rows(&self, lab: &mut Lab, pair: Pair) -> RowBlock {
+        let ends = Ends {
+            projection: &self.projection,
+            pre: (&self.pre, self.source),
+            post: (&self.post, self.target),
+        };
+        let (bytes, layout) = match &self.projection.connector {
+            Connector::Dense => {
+                let row = DenseRow::new(pair, self.target.n);
+                let bytes = contents::dense(&ends, row);
+                (bytes, RowLayout::Dense(row))
+            }
+            Connector::Sparse(s) => {
+                let row = SparseRow::new(pair);
+                let bytes = contents::sparse(&ends, s, row);
+                (bytes, RowLayout::Sparse(row))
+            }
+            Connector::Conv(c) => {
+                let row = ConvRow::new(pair, block(self.post.order));
+                let source = SourcePixels {
+                    lo: self.source.lo,
+                    n: self.source.n,
+                    block: block(self.pre.order),
+                    pixels: (c.source[1] * c.source[2]) as u32,
+                };
+                let kernel = contents::kernel(&ends, c, row).expect("fits");
+                let per_channel = kernel.len() as u32 / c.source[0] as u32;
+                let place = 0x1_8000;
+                lab.put(place, &kernel);
+                let layout = RowLayout::Conv {
+                    row,
+                    kernel: (place, per_channel),
+                    source,
+                };
+                (contents::taps(&ends, c, row, source), layout)
+            }
+        };
+        lab.put(ROWS, &bytes.expect("fits"));
+        RowBlock { rows: ROWS, layout }
+    }
+
+    /// Calls `f(target of the slice, weight)` for each synapse of a source atom.
+    fn each(&self, index: u32, mut f: impl FnMut(usize, i32)) {
+        let position = (self.source.lo + index) as usize;
+        let atom = self.pre.order.atom_at(position, &self.pre.shape);
+        let ends = (self.pre.n_atoms(), self.post.n_atoms());
+        self.projection.connector.each_synapse(atom, ends, |to, w| {
+            let position = self.post.order.position_of(to, &self.post.shape) as u32;
+            if (self.target.lo..self.target.lo + self.target.n).contains(&position) {
+                let weight = self.projection.weights.int_at(w).expect("an integer");
+                f((position - self.target.lo) as usize, weight);
+            }
+        });
     }
 }
 
-fn first_difference(a: &[u8], b: &[u8]) -> u32 {
-    let at = a
-        .iter()
-        .zip(b)
-        .position(|(a, b)| a != b)
-        .unwrap_or(a.len().min(b.len()));
-    DATA.start + at as u32
+fn guests(first: Kernel, mut rows: Vec<RowKernel>) -> Vec<Kernel> {
+    rows.sort();
+    rows.dedup();
+    let mut all = vec![first];
+    all.extend(rows.iter().map(|k| k.kernel(Addressing::Guest)));
+    all
 }
 
 #[test]
-fn dense_rows() {
+fn spikes_and_counts_add_their_rows() {
     let pairs = [
         (DType::I8, DType::I16),
         (DType::I8, DType::I32),
         (DType::I16, DType::I32),
         (DType::I32, DType::I32),
     ];
-    for (i, (weight, accumulator)) in pairs.into_iter().enumerate() {
-        for targets in [1, 8, 10, 16, 24, 112, 256] {
-            let kernel = DenseRow::new(weight, accumulator, targets).expect("a known pair");
-            let mut lab = Lab::new(i as u8);
-            lab.random(0x5000, kernel.stride());
-            lab.random(0x6000, padded(targets) * accumulator.size() as u32);
-            let before = lab.data.clone();
-            let after = lab.agree(
-                &[kernel.kernel(Addressing::Guest)],
-                kernel.kernel(Addressing::Host),
-                &[0x5000, 0x6000],
-            );
-            assert_ne!(before, after, "the row was added");
-        }
-    }
-}
-
-/// The accumulators that a row leaves, computed in plain Rust from `row_bytes`.
-#[test]
-fn a_row_adds_each_weight_to_its_own_target() {
-    for (weight, accumulator) in [(DType::I8, DType::I16), (DType::I16, DType::I32)] {
-        let kernel = DenseRow::new(weight, accumulator, 19).expect("a known pair");
-        let weights: Vec<i32> = (0..19).map(|k| (k * 37 % 255) - 127).collect();
-        let mut lab = Lab::new(7);
-        lab.put(0x5000, &kernel.row_bytes(&weights));
-        let after = lab.agree(
-            &[kernel.kernel(Addressing::Guest)],
-            kernel.kernel(Addressing::Host),
-            &[0x5000, 0x6000],
-        );
-        for (k, &w) in weights.iter().enumerate() {
-            let at = (0x6000 - DATA.start) as usize + k * accumulator.size();
-            let mut word = [0; 4];
-            word[..accumulator.size()].copy_from_slice(&after[at..at + accumulator.size()]);
-            let shift = 32 - 8 * accumulator.size() as u32;
-            let sum = i32::from_le_bytes(word) << shift >> shift;
-            assert_eq!(sum, w, "target {k}");
-        }
-    }
-}
-
-#[test]
-fn neuron_updates() {
-    let resets = [
-        ResetOp::To(Operand::Const(0.0)),
-        ResetOp::To(Operand::Array(0xb000)),
-        ResetOp::Subtract(Operand::Array(0xb000)),
-        ResetOp::Subtract(Operand::Const(3.5)),
-        ResetOp::Keep,
-    ];
-    let decays = [
-        None,
-        Some(Operand::Const(0.9)),
-        Some(Operand::Array(0x8000)),
-    ];
-    let offsets = [
-        None,
-        Some(Operand::Const(-1.25)),
-        Some(Operand::Array(0x9000)),
-    ];
-    let mut seed = 0u8;
-    for reset in resets {
-        for (decay, offset) in decays.into_iter().flat_map(|d| offsets.map(|o| (d, o))) {
-            seed = seed.wrapping_add(1);
-            let atoms = [1, 7, 8, 13, 40, 129][seed as usize % 6];
-            let update = Update {
-                atoms,
-                v: 0x5000,
-                accumulator: if seed.is_multiple_of(2) {
-                    DType::I16
-                } else {
-                    DType::I32
-                },
-                decay,
-                offset,
-                threshold: if seed.is_multiple_of(3) {
-                    Operand::Const(20.0)
-                } else {
-                    Operand::Array(0xa000)
-                },
-                reset,
-                compare: if seed.is_multiple_of(5) {
-                    Compare::Ge
-                } else {
-                    Compare::Gt
-                },
-                key: 0x0001_0000 + 4096 * u32::from(seed),
-                send: SEND,
-                record_control: (seed % 4 == 1).then_some(0x1_d000),
-            };
-            let mut lab = Lab::new(seed);
-            lab.floats(0x5000, atoms, 40.0);
-            lab.floats(0x8000, atoms, 1.0);
-            lab.floats(0x9000, atoms, 3.0);
-            lab.floats(0xa000, atoms, 30.0);
-            lab.floats(0xb000, atoms, 5.0);
-            for i in 0..padded(atoms) {
-                let input = lab.below(61) as i32 - 30;
-                let bytes = input.to_le_bytes();
-                let size = update.accumulator.size();
-                lab.put(0x6000 + i * size as u32, &bytes[..size]);
-            }
-            lab.word(0x1_d000 + control::RECORD_WRITE, 0xc000);
-            lab.agree(
-                &[update.kernel(Addressing::Guest)],
-                update.kernel(Addressing::Host),
-                &[0x6000],
-            );
-        }
-    }
-}
-
-#[test]
-fn receive_drains_the_ring_around_its_end() {
-    let row = |targets| DenseRow::new(DType::I8, DType::I16, targets).expect("a known pair");
-    for (ranges, slots) in [(1u32, 1u32), (3, 1), (5, 4)] {
+    for case in 0..36 {
+        let mut lab = Lab::new(case);
+        let (weight, sink) = pairs[case as usize / 3 % 4];
+        let pair = Pair::new(weight, sink).expect("a known pair");
+        let wired = Wired::new(&mut lab, case as usize % 3, pair);
+        let rows = wired.rows(&mut lab, pair);
+        let payload = lab.one_in(2);
+        let entry = if payload { 8 } else { 4 };
+        let slots = Slots {
+            address: SINK,
+            count: 4,
+            bytes: wired.sink_bytes(pair),
+        };
+        assert!(4 * slots.bytes <= RING - SINK);
+        let blocks = vec![DelayedRows {
+            block: rows,
+            delay: wired.delay(),
+        }];
+        let before = KeyRange {
+            key: KEY,
+            atoms: 16,
+            carries: Carries::Spikes(vec![]),
+        };
+        let range = KeyRange {
+            key: KEY + 16,
+            atoms: wired.source.n,
+            carries: match payload {
+                true => Carries::Counts { max: 3, blocks },
+                false => Carries::Spikes(blocks),
+            },
+        };
+        // The drain wraps around the ring's end.
+        let (n, first, last) = (40, 31, 17);
         let receive = Receive {
-            control: 0x1_d000,
-            ring: (0x7000, 0x7000 + 4 * 40),
+            control: CONTROL,
+            ring: (RING, RING + entry * n),
+            payload,
             write_pointer: 0x1_d100,
             read_pointer: 0x1_d104,
-            accumulators: 0x6000,
-            slots,
-            slot_bytes: 48,
-            ranges: (0..ranges)
-                .map(|r| KeyRange {
-                    key: 0x0001_0000 + 64 * r,
-                    atoms: 20 + r,
-                    blocks: vec![RowBlock {
-                        rows: 0x8000 + 0x400 * r,
-                        kernel: row(24),
-                        delay: 1 + r % slots,
-                    }],
-                })
-                .collect(),
+            accumulators: Some(slots),
+            ranges: vec![before, range],
         };
-        let mut lab = Lab::new(ranges as u8);
-        lab.random(0x8000, 0x400 * ranges);
-        lab.word(0x1_d000 + control::RING_READ, 0x7000 + 4 * 31);
-        lab.word(0x1_d100, 0x7000 + 4 * 17);
-        for slot in 0..40 {
-            let r = lab.below(ranges);
-            let atom = lab.below(20 + r);
-            lab.word(0x7000 + 4 * slot, 0x0001_0000 + 64 * r + atom);
+        lab.word(CONTROL + control::RING_READ, RING + entry * first);
+        lab.word(0x1_d100, RING + entry * last);
+        let mut sums = vec![0i32; wired.target.n as usize];
+        for k in 0..n {
+            let at = RING + entry * k;
+            let index = lab.below(wired.source.n);
+            let spike = !lab.one_in(5);
+            let count = if payload { lab.between(1, 3) } else { 1 };
+            if payload {
+                lab.word(at, count);
+            }
+            let key = if spike { KEY + 16 + index } else { KEY + 7 };
+            lab.word(at + entry - 4, key);
+            if spike && !(last..first).contains(&k) {
+                wired.each(index, |to, w| {
+                    sums[to] = sums[to].wrapping_add(w.wrapping_mul(count as i32));
+                });
+            }
         }
-        let mut guest = vec![receive.kernel(Addressing::Guest)];
-        guest.extend(
-            receive
-                .row_kernels()
-                .iter()
-                .map(|k| k.kernel(Addressing::Guest)),
-        );
+        let guest = guests(receive.kernel(Addressing::Guest), receive.row_kernels());
         let after = lab.agree(&guest, receive.kernel(Addressing::Host), &[6]);
-        let read = (0x1_d104 - DATA.start) as usize;
-        assert_eq!(after[read..read + 4], (0x7000u32 + 4 * 17).to_le_bytes());
+        assert_eq!(after.word(0x1_d104), RING + entry * last);
+        // Drained in tick 6, sent in tick 5.
+        let slot = SINK + ((5 + wired.delay()) & 3) * slots.bytes;
+        if sink == DType::I16 {
+            let sums: Vec<i32> = sums.iter().map(|&s| i32::from(s as i16)).collect();
+            assert_eq!(after.halves(slot, wired.target.n), sums, "case {case}");
+        } else {
+            let sums: Vec<u32> = sums.iter().map(|&s| s as u32).collect();
+            assert_eq!(after.words(slot, wired.target.n), sums, "case {case}");
+        }
     }
 }
 
 #[test]
-fn source_sends_what_the_host_wrote() {
-    for n in [0u32, 1, 9] {
+fn values_add_up_in_the_order_of_their_sources() {
+    for case in 0..27 {
+        let mut lab = Lab::new(1000 + case);
+        let weight = [DType::I8, DType::I16, DType::I32][case as usize / 3 % 3];
+        let pair = Pair::new(weight, DType::F32).expect("a known pair");
+        let wired = Wired::new(&mut lab, case as usize % 3, pair);
+        let block = wired.rows(&mut lab, pair);
+        let slots = Slots {
+            address: VALUES,
+            count: 1 << lab.between(2, 3),
+            bytes: 4 * padded(wired.source.n),
+        };
+        if slots.count * slots.bytes > 0x800 {
+            continue;
+        }
+        let values = Values {
+            currents: SINK,
+            sources: vec![ValueRows {
+                slots,
+                atoms: wired.source.n,
+                delay: wired.delay(),
+                block,
+            }],
+        };
+        let tick = lab.below(20);
+        let row = tick.wrapping_sub(wired.delay()) & (slots.count - 1);
+        let mut x = vec![];
+        for k in 0..slots.count {
+            let row_values = lab.floats(VALUES + k * slots.bytes, wired.source.n, 3.0);
+            if k == row {
+                x = row_values;
+            }
+        }
+        let mut currents = lab.floats(SINK, wired.target.n, 1.0);
+        for (index, &x) in (0..).zip(&x) {
+            if x != 0.0 {
+                wired.each(index, |to, w| currents[to] += w as f32 * x);
+            }
+        }
+        let guest = guests(values.kernel(Addressing::Guest), values.row_kernels());
+        let after = lab.agree(&guest, values.kernel(Addressing::Host), &[tick]);
+        let bits: Vec<u32> = currents.iter().map(|c| c.to_bits()).collect();
+        assert_eq!(after.words(SINK, wired.target.n), bits, "case {case}");
+    }
+}
+
+#[test]
+fn values_go_to_the_row_of_the_tick_before() {
+    for (count, tick) in [(1, 5), (4, 0), (4, 9), (8, 9)] {
+        let mut lab = Lab::new(u64::from(count + tick));
+        let atoms = 19;
+        let slots = Slots {
+            address: VALUES,
+            count,
+            bytes: 4 * padded(atoms),
+        };
+        lab.floats(VALUES, count * padded(atoms), 2.0);
+        let receive = Receive {
+            control: CONTROL,
+            ring: (RING, RING + 8 * 16),
+            payload: true,
+            write_pointer: 0x1_d100,
+            read_pointer: 0x1_d104,
+            accumulators: None,
+            ranges: vec![KeyRange {
+                key: KEY,
+                atoms,
+                carries: Carries::Values(slots),
+            }],
+        };
+        lab.word(CONTROL + control::RING_READ, RING);
+        lab.word(0x1_d100, RING + 8 * 9);
+        let mut expected = vec![0u32; padded(atoms) as usize];
+        for k in 0..9 {
+            let index = lab.below(atoms);
+            let value = lab.rng.next();
+            lab.word(RING + 8 * k, value);
+            lab.word(RING + 8 * k + 4, KEY + index);
+            expected[index as usize] = value;
+        }
+        let after = lab.agree(
+            &[receive.kernel(Addressing::Guest)],
+            receive.kernel(Addressing::Host),
+            &[tick],
+        );
+        let row = tick.wrapping_sub(1) & (count - 1);
+        let found = after.words(VALUES + row * slots.bytes, padded(atoms));
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_source_sends_what_the_host_wrote() {
+    for (n, payload) in [(0u32, false), (1, false), (9, false), (0, true), (9, true)] {
         let source = Source {
-            control: 0x1_d000,
+            control: CONTROL,
             send: SEND,
+            payload,
             record: None,
         };
         let mut lab = Lab::new(3);
-        lab.word(0x1_d000 + control::EVENTS_READ, 0x5000);
+        lab.word(CONTROL + control::EVENTS_READ, 0x5000);
         lab.word(0x5000, n);
+        let size = if payload { 8 } else { 4 };
         for i in 0..n {
-            lab.word(0x5004 + 4 * i, 0x0002_0000 + 3 * i);
+            let at = 0x5004 + size * i;
+            if payload {
+                lab.word(at, 70 + i);
+            }
+            lab.word(at + size - 4, 0x0002_0000 + 3 * i);
         }
         let after = lab.agree(
             &[source.kernel(Addressing::Guest)],
             source.kernel(Addressing::Host),
             &[],
         );
-        let at = |addr: u32| {
-            let i = (addr - DATA.start) as usize;
-            u32::from_le_bytes(after[i..i + 4].try_into().expect("four bytes"))
-        };
-        assert_eq!(at(0x1_d000 + control::EVENTS_READ), 0x5004 + 4 * n);
-        assert_eq!(at(KEY), if n == 0 { 0 } else { 0x0002_0000 + 3 * (n - 1) });
+        let read = after.word(CONTROL + control::EVENTS_READ);
+        assert_eq!(read, 0x5004 + size * n);
+        let last = |first: u32, step: u32| if n == 0 { 0 } else { first + step * (n - 1) };
+        assert_eq!(after.word(SEND.key), last(0x0002_0000, 3));
+        let sent = if payload { last(70, 1) } else { 0 };
+        assert_eq!(after.word(SEND.payload), sent);
     }
 }

@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub(crate) use rows::{Ends, dense, kernel, sparse, taps};
+pub use rows::{Ends, dense, kernel, sparse, taps};
 
 use ir::app::Population;
 use ir::machine_graph::AtomSlice;
@@ -10,11 +10,7 @@ use ir::memory::control;
 use ir::neuron::Param;
 
 /// The control region before the first tick.
-pub(crate) fn control_block(
-    ring: Option<u32>,
-    events: Option<u32>,
-    record: Option<u32>,
-) -> Vec<u8> {
+pub fn control_block(ring: Option<u32>, events: Option<u32>, record: Option<u32>) -> Vec<u8> {
     let mut bytes = vec![0; control::BYTES as usize];
     let mut put = |at: u32, value: Option<u32>| {
         let at = at as usize;
@@ -27,13 +23,13 @@ pub(crate) fn control_block(
 }
 
 /// The atoms of a slice in the order of positions.
-pub(crate) fn atoms(population: &Population, slice: AtomSlice) -> impl Iterator<Item = usize> + '_ {
+pub fn atoms(population: &Population, slice: AtomSlice) -> impl Iterator<Item = usize> + '_ {
     let (order, shape) = (population.order, &population.shape);
     (slice.lo..slice.lo + slice.n).map(move |p| order.atom_at(p as usize, shape))
 }
 
 /// A per-atom parameter of a slice as float32, each value rounded once.
-pub(crate) fn parameter(param: &Param, population: &Population, slice: AtomSlice) -> Vec<u8> {
+pub fn parameter(param: &Param, population: &Population, slice: AtomSlice) -> Vec<u8> {
     atoms(population, slice)
         .flat_map(|i| (param.at(i) as f32).to_le_bytes())
         .collect()

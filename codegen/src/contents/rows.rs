@@ -7,8 +7,8 @@ use ir::diag::Diagnostic;
 use ir::machine_graph::AtomSlice;
 
 /// A projection between two slices.
-#[derive(Clone, Copy)]
-pub(crate) struct Ends<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Ends<'a> {
     pub projection: &'a Projection,
     pub pre: (&'a Population, AtomSlice),
     pub post: (&'a Population, AtomSlice),
@@ -32,7 +32,7 @@ impl Ends<'_> {
 }
 
 /// For each source atom the weights to every target.
-pub(crate) fn dense(ends: &Ends<'_>, row: DenseRow) -> Result<Vec<u8>, Diagnostic> {
+pub fn dense(ends: &Ends<'_>, row: DenseRow) -> Result<Vec<u8>, Diagnostic> {
     let (pre, source) = ends.pre;
     let (post, target) = ends.post;
     let n_pre = pre.n_atoms();
@@ -47,11 +47,7 @@ pub(crate) fn dense(ends: &Ends<'_>, row: DenseRow) -> Result<Vec<u8>, Diagnosti
 }
 
 /// A table of offsets, then the entries.
-pub(crate) fn sparse(
-    ends: &Ends<'_>,
-    synapses: &Synapses,
-    row: SparseRow,
-) -> Result<Vec<u8>, Diagnostic> {
+pub fn sparse(ends: &Ends<'_>, synapses: &Synapses, row: SparseRow) -> Result<Vec<u8>, Diagnostic> {
     let (pre, source) = ends.pre;
     let (post, target) = ends.post;
     let table = 4 * (source.n as usize + 1);
@@ -112,7 +108,7 @@ impl Block {
 }
 
 /// A table of tap numbers, then the taps of each source pixel.
-pub(crate) fn taps(
+pub fn taps(
     ends: &Ends<'_>,
     conv: &Conv,
     row: ConvRow,
@@ -150,7 +146,7 @@ pub(crate) fn taps(
 }
 
 /// The shared kernel: a block for each source channel and kernel element.
-pub(crate) fn kernel(ends: &Ends<'_>, conv: &Conv, row: ConvRow) -> Result<Vec<u8>, Diagnostic> {
+pub fn kernel(ends: &Ends<'_>, conv: &Conv, row: ConvRow) -> Result<Vec<u8>, Diagnostic> {
     let block = Block::of(ends, conv, row.channels())?;
     let elements = conv.kernel[0] * conv.kernel[1];
     let mut bytes = Vec::new();

@@ -135,7 +135,7 @@ impl Tick {
 impl Step {
     fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
         let rest = kb.block();
-        let mut only_if = |kb: &mut KernelBuilder<'_>, condition: Value| {
+        let only_if = |kb: &mut KernelBuilder<'_>, condition: Value| {
             let next = kb.block();
             kb.branch(condition, (next, &[]), (rest, &[]));
             kb.enter(next);

@@ -49,15 +49,12 @@ impl RowKernel {
         })
     }
 
-    fn emit(&self, kb: &mut KernelBuilder<'_>, places: &[Value], x: Option<Value>) {
-        match (self, places) {
-            (RowKernel::Dense(k), &[row, sink]) => k.emit(kb, row, sink, x),
-            (RowKernel::Sparse(k), &[from, end, sink]) => k.emit(kb, [from, end, sink], x),
-            (RowKernel::Conv(k), &[from, end, row, sink]) => {
-                k.emit(kb, [from, end, row, sink], x);
-            }
-            // `kernel` and `RowBlock::add` are the only callers.
-            (RowKernel::Dense(_) | RowKernel::Sparse(_) | RowKernel::Conv(_), _) => kb.trap(),
+    /// `args` are the places of `RowBlock::places`, then the sink.
+    fn emit(&self, kb: &mut KernelBuilder<'_>, args: &[Value], x: Option<Value>) {
+        match self {
+            RowKernel::Dense(k) => k.emit(kb, args[0], args[1], x),
+            RowKernel::Sparse(k) => k.emit(kb, [args[0], args[1], args[2]], x),
+            RowKernel::Conv(k) => k.emit(kb, [args[0], args[1], args[2], args[3]], x),
         }
     }
 }
