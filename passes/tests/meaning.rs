@@ -8,7 +8,7 @@ use ir::golden::Golden;
 use ir::id::NodeId;
 use ir::network::{Edge, Network, Node, Op, Padding};
 use ir::semantics::{
-    Bias, EdgeDelay, Integrator, Profile, Reset, Schedule, Semantics, SpikeOn, WeightMode,
+    Bias, EdgeDelay, Integrator, Profile, Reset, Schedule, Semantics, SpikeOn, VFloor, WeightMode,
 };
 use ir::tensor::{Data, Shape, Tensor};
 use ir::{Code, Module, Observable, Origin, Series, Target};
@@ -404,10 +404,49 @@ fn recurrent_layers_in_every_profile() {
 }
 
 #[test]
+fn old_membranes_decide_everywhere() {
+    let mut net = Net::new();
+    net.input("in", &[5], Sends::Spikes);
+    net.affine("fc", "in", (6, 5), 1.5);
+    net.lif("hid", &["fc"], 6);
+    net.affine("fc2", "hid", (4, 6), 1.0);
+    net.integrate("z", &["fc2"], &[4]);
+    net.output("out", &["z"]);
+    let with = |reset| Semantics {
+        reset,
+        spike_on: SpikeOn::Old,
+        ..nir()
+    };
+    for reset in Reset::ALL {
+        agree(reset.name(), &net, &with(*reset));
+    }
+    let floor = Semantics {
+        v_floor: VFloor::NegThreshold,
+        ..with(Reset::Subtract)
+    };
+    agree("floor", &net, &floor);
+    // Recurrent, with and without chip delays.
+    net.affine("rec", "hid", (6, 6), 0.5);
+    net.edge("rec", "hid");
+    for reset in [Reset::Subtract, Reset::Zero, Reset::None] {
+        agree(reset.name(), &net, &with(reset));
+        let chip = Semantics {
+            edge_delay: EdgeDelay::Chip,
+            ..with(reset)
+        };
+        agree(reset.name(), &net, &chip);
+    }
+}
+
+#[test]
 fn options_by_themselves() {
     let net = recurrent();
     for reset in Reset::ALL {
         for spike_on in SpikeOn::ALL {
+            // What no rule of the chip does in a recurrent CubaLIF.
+            if *spike_on == SpikeOn::Old && *reset == Reset::SnntorchSubtract {
+                continue;
+            }
             let s = Semantics {
                 reset: *reset,
                 spike_on: *spike_on,

@@ -13,6 +13,7 @@
 mod assemble;
 mod conv;
 mod delays;
+mod early;
 mod forms;
 mod maps;
 mod matrix;
@@ -26,6 +27,8 @@ use crate::contract::{Contract, MAPPED};
 use crate::manager::PassContext;
 use crate::registry::{Canonicalise, Transform};
 use delays::delays;
+use early::node_sends_early;
+pub(crate) use early::sends_early;
 use forms::{Form, Fuel};
 use ir::Module;
 use ir::app::{AppGraph, Sends};
@@ -38,7 +41,7 @@ use ir::id::{IdVec, NodeId};
 use ir::network::{Network, Node, Op};
 use ir::neuron::{ContinuousNeuron, MAX_COUNT, NeuronKind};
 use ir::origin::escape;
-use ir::semantics::{Bias, EdgeDelay, RecurrentBiasT0, Reset, Semantics};
+use ir::semantics::{Bias, EdgeDelay, RecurrentBiasT0, Reset, Semantics, SpikeOn};
 use ir::tensor::{Shape, Tensor};
 use neurons::{blank, check_bias, neuron};
 use order::{Order, order, sends};
@@ -156,6 +159,40 @@ impl<'a> Folding<'a> {
         u32::from(self.semantics.edge_delay == EdgeDelay::Chip)
     }
 
+    /// The steps that what a sender sends along an edge is late.
+    fn lag(&self, from: NodeId, edge: usize, to: &Node) -> Fallible<u32> {
+        let sender = &self.network.nodes[from];
+        let previous = self.schedule.is_previous(edge);
+        let spikes = matches!(
+            sender.op,
+            Op::Lif { .. } | Op::If { .. } | Op::CubaLif { .. }
+        );
+        if self.semantics.spike_on != SpikeOn::Old || !spikes {
+            return Ok(u32::from(previous).max(self.least_lag()));
+        }
+        if node_sends_early(&sender.op, self.held[from], self.semantics) {
+            return Ok(self.least_lag() + 1);
+        }
+        // A CubaLIF resets before its decay, which only an early one can.
+        if previous || matches!(sender.op, Op::CubaLif { .. }) {
+            return Err(Diagnostic::error(
+                Code::OptionUnsupported,
+                &sender.origin,
+                format!(
+                    "the chip can't do --spike-on old with this reset at '{}'",
+                    escape(&sender.name)
+                ),
+            )
+            .note(format!(
+                "'{}' reads its spikes in the step in which they are sent",
+                escape(&to.name)
+            ))
+            .note("--reset subtract, zero and none work, without --hold-after-spike")
+            .help("change one of the options, or use `s2c golden`, which runs it"));
+        }
+        Ok(self.least_lag())
+    }
+
     fn visit(&mut self, id: NodeId, node: &Node) -> Fallible<()> {
         if matches!(node.op, Op::Input { .. }) {
             return match self.into[id].is_empty() {
@@ -260,8 +297,7 @@ impl<'a> Folding<'a> {
         for &(edge, from) in &edges {
             self.readers[from] -= 1;
             let form = if sends(&self.network.nodes[from].op) {
-                let previous = u32::from(self.schedule.is_previous(edge));
-                Form::sent_by(from, previous.max(self.least_lag()))
+                Form::sent_by(from, self.lag(from, edge, node)?)
             } else if self.order.kept.contains(&from) {
                 let steps = self.delays.get(&from).cloned().unwrap_or_default();
                 Form::sent_by(from, 0).delayed(&steps, n, node, &mut self.fuel)?

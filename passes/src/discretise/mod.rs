@@ -21,6 +21,7 @@ mod check;
 #[cfg(test)]
 mod tests;
 
+use crate::canonicalise::sends_early;
 use crate::contract::{Contract, MAPPED};
 use crate::manager::PassContext;
 use crate::registry::{Discretise, Transform};
@@ -294,17 +295,33 @@ impl Scope<'_> {
             }
             Reset::None => ResetRule::Keep,
         };
-        let floors =
-            self.neuron.kind == NeuronKind::If && self.semantics.v_floor == VFloor::NegThreshold;
+        let kind = self.neuron.kind;
+        let floors = kind == NeuronKind::If && self.semantics.v_floor == VFloor::NegThreshold;
         let floor = floors.then(|| self.all(|i| -threshold.at(i)));
-        Ok(Fire {
+        let zero = (0..self.n).all(|i| v_reset.at(i) == 0.0);
+        let mut fire = Fire {
             threshold,
             compare: self.semantics.compare,
             judge: self.semantics.spike_on,
             reset,
             hold: self.neuron.hold,
             floor,
-        })
+        };
+        if sends_early(kind, fire.hold, zero, self.semantics) {
+            fire.judge = SpikeOn::New;
+            if kind != NeuronKind::CubaLif {
+                // The next membrane is reset, not the one that spikes.
+                fire.reset = match fire.reset {
+                    ResetRule::Subtract(by) => ResetRule::Pending(by),
+                    ResetRule::To(_) => {
+                        fire.hold = true;
+                        ResetRule::Keep
+                    }
+                    other => other,
+                };
+            }
+        }
+        Ok(fire)
     }
 }
 

@@ -170,6 +170,7 @@ fn every_reset_hold_floor_and_judge_has_its_rule() {
     let s = Semantics {
         v_floor: VFloor::NegThreshold,
         spike_on: SpikeOn::Old,
+        reset: Reset::Subtract,
         ..with_dt(1.0)
     };
     let held = ContinuousNeuron {
@@ -223,4 +224,23 @@ fn a_step_longer_than_either_tau_warns() {
     assert_eq!(warnings[0].code, Code::DtImplausible);
     let (_, warnings) = run(cuba(), &with_dt(3.0));
     assert!(warnings[0].message.contains("tau_syn"), "{warnings:?}");
+}
+
+#[test]
+fn old_membranes_decide_early_where_a_rule_resets_the_next_one() {
+    let s = |reset| Semantics {
+        reset,
+        spike_on: SpikeOn::Old,
+        ..with_dt(1.0)
+    };
+    let (n, _) = run(lif(4.0), &s(Reset::Subtract));
+    assert_eq!(fire(&n).judge, SpikeOn::New);
+    assert_eq!(fire(&n).reset, ResetRule::Pending(Param::uniform(0.75)));
+    let (n, _) = run(lif(4.0), &s(Reset::Zero));
+    assert!(fire(&n).hold && fire(&n).reset == ResetRule::Keep);
+    let (n, _) = run(cuba(), &s(Reset::Subtract));
+    assert_eq!(fire(&n).reset, ResetRule::Subtract(Param::uniform(0.75)));
+    // A reset to a value other than 0 has no such rule.
+    let (n, _) = run(lif(4.0), &s(Reset::VReset));
+    assert_eq!(fire(&n).judge, SpikeOn::Old);
 }

@@ -290,7 +290,11 @@ fn parameters_must_agree() {
         .wire(&["in n"])
         .errors();
     assert!(errors.iter().all(|e| e.code == Code::Shape));
-    assert!(errors[0].message.contains("different shapes"), "{}", errors[0]);
+    assert!(
+        errors[0].message.contains("different shapes"),
+        "{}",
+        errors[0]
+    );
     // A leading one is not a disagreement.
     let op = Op::If {
         r: zeros(&[1, 3]),

@@ -24,7 +24,10 @@ fn pads(v: usize, h: usize) -> Padding {
 fn shape_of(op: Op, input: &[usize]) -> String {
     let net = Net::default().input(input).node("w", op).wire(&["in w"]);
     let (shapes, warnings) = net.shapes();
-    assert!(warnings.iter().all(|w| w.code == Code::InputShape), "{warnings:?}");
+    assert!(
+        warnings.iter().all(|w| w.code == Code::InputShape),
+        "{warnings:?}"
+    );
     shapes.rsplit("w ").next().unwrap_or_default().to_owned()
 }
 
@@ -58,10 +61,16 @@ fn groups_multiply_the_channels_of_the_weight() {
     };
     // floor((10 - 3) / 2) + 1 = 4
     assert_eq!(shape_of(op(3), &[6, 10]), "[6 4]");
-    let wrong = Net::default().input(&[2, 10]).node("w", op(3)).wire(&["in w"]);
+    let wrong = Net::default()
+        .input(&[2, 10])
+        .node("w", op(3))
+        .wire(&["in w"]);
     let text = wrong.errors()[0].to_string();
     assert!(text.contains("it takes [6 length]"), "{text}");
-    let uneven = Net::default().input(&[8, 10]).node("w", op(4)).wire(&["in w"]);
+    let uneven = Net::default()
+        .input(&[8, 10])
+        .node("w", op(4))
+        .wire(&["in w"]);
     assert!(uneven.errors()[0].to_string().contains("4 groups"));
 }
 
@@ -80,17 +89,30 @@ fn pools_round_down_and_keep_channels() {
         padding: [0, 0],
     };
     assert_eq!(shape_of(op.clone(), &[1, 3, 4]), "[1 1 2]");
-    let net = Net::default().input(&[1, 2, 4]).node("w", op).wire(&["in w"]);
+    let net = Net::default()
+        .input(&[1, 2, 4])
+        .node("w", op)
+        .wire(&["in w"]);
     let text = net.errors()[0].to_string();
-    assert!(text.contains("kernel of 'w' (AvgPool2d) is larger"), "{text}");
+    assert!(
+        text.contains("kernel of 'w' (AvgPool2d) is larger"),
+        "{text}"
+    );
     assert!(text.contains("(2 + 2 x 0 - 1 x (3 - 1) - 1) / 1"), "{text}");
 }
 
 #[test]
 fn same_has_no_meaning_with_a_stride() {
     let op = conv(&[1, 1, 3, 3], [2, 1], Padding::Same, [1, 1]);
-    let net = Net::default().input(&[1, 4, 4]).node("w", op).wire(&["in w"]);
-    assert!(net.errors()[0].to_string().contains("no meaning with a stride"));
+    let net = Net::default()
+        .input(&[1, 4, 4])
+        .node("w", op)
+        .wire(&["in w"]);
+    assert!(
+        net.errors()[0]
+            .to_string()
+            .contains("no meaning with a stride")
+    );
 }
 
 #[test]
@@ -100,12 +122,21 @@ fn what_arrives_outranks_input_shape() {
         if let Op::Conv2d { input_shape, .. } = &mut op {
             *input_shape = sizes;
         }
-        Net::default().input(&[1, 6, 8]).node("w", op).wire(&["in w"])
+        Net::default()
+            .input(&[1, 6, 8])
+            .node("w", op)
+            .wire(&["in w"])
     };
     let right = "in [1 6 8], w [1 4 6]";
     assert_eq!(stated(Some([6, 8])).clean(), right);
-    assert_eq!(stated(Some([6, 6])).repaired(Code::InputShape, "is ignored"), right);
-    assert_eq!(stated(None).repaired(Code::InputShape, "has no input_shape"), right);
+    assert_eq!(
+        stated(Some([6, 6])).repaired(Code::InputShape, "is ignored"),
+        right
+    );
+    assert_eq!(
+        stated(None).repaired(Code::InputShape, "has no input_shape"),
+        right
+    );
 }
 
 #[test]
