@@ -236,6 +236,9 @@ impl Form {
 
     /// The constant as it holds in each step.
     pub(super) fn constant(&self, n: usize) -> Constant {
+        if self.constants.is_empty() {
+            return Constant::ZERO; // n may be anything, so nothing is allocated for it
+        }
         let mut sum = vec![0.0; n];
         let mut entries: Vec<(u32, Param)> = Vec::new();
         for (&from, values) in &self.constants {

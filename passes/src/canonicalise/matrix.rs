@@ -87,15 +87,6 @@ impl Sparse {
     pub(super) fn each_row(&self) -> impl Iterator<Item = &[(u32, f64)]> {
         (0..self.rows()).map(|r| self.row(r))
     }
-    /// Changes each entry by its row and column.
-    pub(super) fn map(mut self, f: impl Fn(usize, usize, f64) -> f64) -> Self {
-        for row in 0..self.rows() {
-            for entry in &mut self.entries[self.starts[row]..self.starts[row + 1]] {
-                entry.1 = f(row, entry.0 as usize, entry.1);
-            }
-        }
-        self
-    }
     /// The rows that `keep` names; the others become empty.
     pub(super) fn rows_where(&self, keep: impl Fn(usize) -> bool) -> Self {
         let mut out = Self::new(self.cols);

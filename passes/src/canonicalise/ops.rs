@@ -272,6 +272,7 @@ fn convolution(
     let bias = match bias {
         None => None,
         Some(b) if b.len() == c_out => {
+            fuel.dense(node, c_out, pixels, 1)?;
             Some((0..c_out * pixels).map(|i| b.at(i / pixels)).collect())
         }
         Some(b) => return Err(wrong_size(node, "bias", b, c_out)),

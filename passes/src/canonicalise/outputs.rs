@@ -60,6 +60,7 @@ impl Folding<'_> {
 
     /// Whether each value is one spike of one atom.
     fn repeats_spikes(&mut self, input: &Form, n: usize, node: &Node) -> Fallible<bool> {
+        self.fuel.take(node, n as u64, 0)?;
         let mut met = vec![false; n];
         for (&(source, _), Term { map, .. }) in &input.terms {
             if self.sent_spikes(source) != Sends::Spikes {

@@ -405,3 +405,42 @@ fn weights_that_overflow_when_folded_are_refused() {
     .expect_err("infinite");
     assert_eq!(error.0[0].code, Code::BadParameter);
 }
+
+#[test]
+fn shapes_beyond_all_memory_are_refused_before_they_are_allocated() {
+    let wide = |op: Op| {
+        let mut network = network(
+            &[
+                ("in", input()),
+                ("w", op),
+                ("n", neurons()),
+                ("out", output()),
+            ],
+            &[("in", "w"), ("w", "n"), ("n", "out")],
+        );
+        let sides = Shape::of(&[1 << 12, 1 << 24, 1 << 24]);
+        for node in network.nodes.values_mut() {
+            node.in_shape = Some(sides.clone());
+            node.out_shape = Some(sides.clone());
+        }
+        let mut semantics = Profile::Nir.semantics();
+        semantics.dt = Some(1.0);
+        canonicalise(&network, &semantics, &BTreeMap::new()).expect_err("2^60 values")
+    };
+    let pool = Op::SumPool2d {
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: [0, 0],
+    };
+    let delay = Op::Delay {
+        delay: Tensor::scalar(1.0),
+    };
+    let flatten = flatten();
+    for op in [scale([2.0, 2.0]), pool, delay, flatten] {
+        let error = wide(op);
+        assert!(
+            [Code::DoesNotFit, Code::BadParameter].contains(&error.0[0].code),
+            "{error}"
+        );
+    }
+}

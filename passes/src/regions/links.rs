@@ -186,7 +186,7 @@ impl<'a> Links<'a> {
 }
 
 /// Bytes of the kernel of a convolution for a block of `channels` targets.
-pub fn conv_kernel_bytes(conv: &Conv, channels: u32, weight_bytes: u32) -> u64 {
+pub(super) fn conv_kernel_bytes(conv: &Conv, channels: u32, weight_bytes: u32) -> u64 {
     let elements = (conv.kernel[0] * conv.kernel[1]) as u64;
     rows::kernel_bytes(conv.source[0] as u64, elements, channels, weight_bytes)
 }
