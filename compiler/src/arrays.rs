@@ -1,9 +1,47 @@
 //! The arrays of output files: names, shapes and element types.
 
-use crate::front::data::{Array, Elements};
+use crate::front::data::{Array, Elements, Observed, write_nird, write_npz};
+use crate::options::usage;
 use crate::tracks::{Kind, Track, Tracks};
 use ir::diag::Result;
 use ir::{Diagnostic, Observable, Shape};
+use std::path::Path;
+
+/// The bytes of an output file: NIRData if its name ends in `.nird`, else
+/// `.npz`. `dt` in seconds, which NIRData states.
+pub fn file_bytes(tracks: &Tracks, path: &Path, dt: Option<f64>) -> Result<Vec<u8>> {
+    let file = path.display().to_string();
+    let extension = path.extension().unwrap_or_default();
+    if !extension.eq_ignore_ascii_case("nird") {
+        return write_npz(&arrays(tracks)?, &file);
+    }
+    let Some(dt) = dt else {
+        return Err(
+            usage(file, "NIRData states the time step, which is not known")
+                .help("pass --dt SECONDS when the network is compiled or run, or write an .npz")
+                .into(),
+        );
+    };
+    let mut observed: Vec<Observed> = Vec::new();
+    for track in tracks.outputs.iter().chain(&tracks.recorded) {
+        let spikes = track.kind == Kind::Spiking && track.observable == Observable::Spikes;
+        let observable = match track.observable {
+            Observable::Spikes if spikes => "spikes",
+            Observable::Spikes => "v",
+            other => other.name(),
+        };
+        let same = |o: &Observed| o.node == track.name && o.observable == observable;
+        if observed.iter().any(same) {
+            continue;
+        }
+        observed.push(Observed {
+            node: track.name.clone(),
+            observable: observable.to_owned(),
+            array: rows(track.name.clone(), track)?.1,
+        });
+    }
+    write_nird(&observed, dt, &file)
+}
 
 /// All arrays of a run: `out_<node>` and `counts_<node>` per output,
 /// `<node>.<observable>` per recording, `out_spikes` for a lone spiking output.

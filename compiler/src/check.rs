@@ -80,7 +80,8 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     let requests = options::record_requests(&args.record);
     let nodes = engines::find_nodes(&network, &requests)?;
     let ports = data::ports_of(&network);
-    let (set, warnings) = crate::feed::read(&args.input, &ports, prepared.source.module.semantics.dt)?;
+    let (set, warnings) =
+        crate::feed::read(&args.input, &ports, prepared.source.module.semantics.dt)?;
     show.show(&warnings);
     report.samples = Some(set.samples);
     report.steps = Some(set.steps);

@@ -1,6 +1,6 @@
 //! `s2c golden`: the float64 reference alone.
 
-use crate::arrays::arrays;
+use crate::arrays::file_bytes;
 use crate::cli::{Common, GoldenArgs, MappingArgs, PortArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::Watch;
@@ -37,7 +37,8 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
         &mut passes::Silent,
     )?);
     let ports = data::ports_of(&prepared.source.module.network);
-    let (set, warnings) = crate::feed::read(&args.input, &ports, prepared.source.module.semantics.dt)?;
+    let dt = prepared.source.module.semantics.dt;
+    let (set, warnings) = crate::feed::read(&args.input, &ports, dt)?;
     show.show(&warnings);
     prepared.carry(&PortArgs::default(), Some(&set))?;
     let carried = prepared.carried();
@@ -76,7 +77,7 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
         engines::golden(&golden, &network, feed, &carried, &nodes, run)?
     };
     if let Some(path) = &args.output {
-        let bytes = data::write_npz(&arrays(&tracks)?, &path.display().to_string())?;
+        let bytes = file_bytes(&tracks, path, dt)?;
         textio::write_file(path, &bytes)?;
         let mut files = source.files;
         files.push(args.input.input.clone());

@@ -1,12 +1,12 @@
 //! `s2c run`: a bundle and inputs, nothing else.
 
-use crate::arrays::arrays;
+use crate::arrays::file_bytes;
 use crate::bundle;
 use crate::carried;
 use crate::cli::{Common, RunArgs};
 use crate::driver;
 use crate::engines::{self, Feed, RunOptions};
-use crate::front::data::{self, InputSet, PortSpec};
+use crate::front::data::{InputSet, PortSpec};
 use crate::options::{self, escape, usage};
 use crate::plot;
 use crate::progress::Progress;
@@ -70,11 +70,8 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let loaded = bundle::read(&args.bundle, &target)?;
     let requests = options::record_requests(&args.record);
     let ports = ports(&loaded.images.program);
-    let (set, warnings) = crate::feed::read(
-        &args.input,
-        &ports,
-        loaded.options.get("dt").and_then(serde_json::Value::as_f64),
-    )?;
+    let dt = loaded.options.get("dt").and_then(serde_json::Value::as_f64);
+    let (set, warnings) = crate::feed::read(&args.input, &ports, dt)?;
     show.show(&warnings);
     let file = args.input.input.display().to_string();
     check_sizes(&loaded.images.program, &set, &file)?;
@@ -102,7 +99,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     show.show(&result.silent);
 
     if let Some(path) = &args.output {
-        let bytes = data::write_npz(&arrays(&result.tracks)?, &path.display().to_string())?;
+        let bytes = file_bytes(&result.tracks, path, dt)?;
         textio::write_file(path, &bytes)?;
         let files = [
             args.bundle.join(bundle::DESCRIPTION),

@@ -93,12 +93,13 @@ fn the_table_of_the_docs_is_true() {
         std::fs::write(&docs, &table).unwrap();
     }
     let committed = std::fs::read_to_string(&docs).unwrap_or_default();
-    let differs = committed
-        .lines()
-        .zip(table.lines())
-        .find(|(a, b)| a != b);
+    let differs = committed.lines().zip(table.lines()).find(|(a, b)| a != b);
     assert_eq!(differs, None, "docs/nir-files.md, then what is true");
-    assert_eq!(committed.len(), table.len(), "rows are missing in docs/nir-files.md");
+    assert_eq!(
+        committed.len(),
+        table.len(),
+        "rows are missing in docs/nir-files.md"
+    );
 }
 
 /// `--strict` refuses exactly what is repaired.

@@ -14,7 +14,11 @@ fn one(kind: &str, ints: &[(&str, &[i64])]) -> File {
         .text("node/nodes/x/type", kind)
         .edges(&[("input", "x"), ("x", "output")]);
     ints.iter().fold(file, |file, (name, values)| {
-        let dims: &[u64] = if values.len() == 1 { &[] } else { &[values.len() as u64] };
+        let dims: &[u64] = if values.len() == 1 {
+            &[]
+        } else {
+            &[values.len() as u64]
+        };
         file.ints(&format!("node/nodes/x/{name}"), dims, values)
     })
 }
@@ -34,7 +38,12 @@ fn kernel(file: File, shape: &[u64]) -> File {
 fn sizes_are_scalars_or_pairs() {
     let file = one(
         "Conv2d",
-        &[("stride", &[2]), ("padding", &[1, 0]), ("dilation", &[1, 3]), ("groups", &[2])],
+        &[
+            ("stride", &[2]),
+            ("padding", &[1, 0]),
+            ("dilation", &[1, 3]),
+            ("groups", &[2]),
+        ],
     );
     let (op, warnings) = op(kernel(file, &[4, 1, 3, 5]));
     assert_eq!(warnings, []);
@@ -72,7 +81,10 @@ fn absent_sizes_have_their_usual_values() {
     };
     assert_eq!((padding, input_shape, stride), (Padding::Same, Some(9), 1));
     // A pool moves by its own size.
-    let (pool, warnings) = op(one("SumPool2d", &[("kernel_size", &[2, 3]), ("padding", &[0])]));
+    let (pool, warnings) = op(one(
+        "SumPool2d",
+        &[("kernel_size", &[2, 3]), ("padding", &[0])],
+    ));
     assert_eq!(warnings.len(), 1);
     let Op::SumPool2d { stride, .. } = pool else {
         panic!("{}", pool.kind());
@@ -100,7 +112,10 @@ fn impossible_sizes_are_named() {
     kernel(conv(&[("groups", &[1]), ("dilation", &[1, 1, 1])]), &shape)
         .fails(Code::NirType, &["'dilation'", "two integers"]);
     let words = |stride: i64, padding: &str| {
-        let file = one("Conv2d", &[("stride", &[stride]), ("dilation", &[1]), ("groups", &[1])]);
+        let file = one(
+            "Conv2d",
+            &[("stride", &[stride]), ("dilation", &[1]), ("groups", &[1])],
+        );
         kernel(file.text("node/nodes/x/padding", padding), &shape)
     };
     words(2, "same").fails(bad, &["no meaning with a stride"]);
@@ -121,7 +136,10 @@ fn neurons_of_every_kind() {
         ("LI", &["tau", "r", "v_leak"]),
         ("LIF", &["tau", "r", "v_leak", "v_threshold", "v_reset"]),
         ("CubaLI", &["tau_syn", "tau_mem", "r", "v_leak"]),
-        ("CubaLIF", &["tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "w_in"]),
+        (
+            "CubaLIF",
+            &["tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "w_in"],
+        ),
         ("Delay", &["delay"]),
         ("Threshold", &["threshold"]),
     ] {
@@ -152,7 +170,12 @@ fn a_stack_of_matrices_is_block_diagonal() {
     let (network, _) = small()
         .text("node/nodes/w/type", "Linear")
         .floats("node/nodes/w/weight", &[2, 1, 2], &[1.0, 2.0, 3.0, 4.0])
-        .edges(&[("input", "w"), ("w", "fc"), ("fc", "lif"), ("lif", "output")])
+        .edges(&[
+            ("input", "w"),
+            ("w", "fc"),
+            ("fc", "lif"),
+            ("lif", "output"),
+        ])
         .load()
         .unwrap();
     let w = network.node_named("w").unwrap();

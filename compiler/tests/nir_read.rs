@@ -2,11 +2,11 @@
 
 mod nir_support;
 
+use compiler::front::{DuplicateEdges, ReadOptions};
 use hdf5_writer::{
     ByteOrder, DatasetBuilder, Datatype, FILTER_DEFLATE, FILTER_SHUFFLE, FilterDescription,
 };
 use ir::network::Op;
-use compiler::front::{DuplicateEdges, ReadOptions};
 use ir::{Code, Shape};
 use nir_support::{CHAIN, File, small};
 
@@ -207,7 +207,9 @@ fn duplicate_edges_can_add_up() {
         strict: true,
         ..options
     };
-    let errors = compiler::front::load(&bytes, "net.nir", strict).unwrap_err().0;
+    let errors = compiler::front::load(&bytes, "net.nir", strict)
+        .unwrap_err()
+        .0;
     assert!(errors.iter().all(ir::Diagnostic::is_error), "{errors:?}");
 }
 

@@ -24,8 +24,14 @@ fn with_dt(dt: f64) -> Reading {
 
 #[test]
 fn what_is_written_is_read_back() {
-    let spikes = Array::new(Shape::of(&[2, 3, 1, 2]), Elements::U8((0..12).map(|i| i % 2).collect()));
-    let v = Array::new(Shape::of(&[2, 3, 2]), Elements::F32((0..12).map(|i| i as f32 / 4.0).collect()));
+    let spikes = Array::new(
+        Shape::of(&[2, 3, 1, 2]),
+        Elements::U8((0..12).map(|i| i % 2).collect()),
+    );
+    let v = Array::new(
+        Shape::of(&[2, 3, 2]),
+        Elements::F32((0..12).map(|i| i as f32 / 4.0).collect()),
+    );
     let observed = |node: &str, observable: &str, array: Option<Array>| Observed {
         node: node.to_owned(),
         observable: observable.to_owned(),
@@ -68,7 +74,8 @@ fn what_is_written_is_read_back() {
 fn the_recording_of_the_official_package() {
     let Some(root) = corpus() else { return };
     let bytes = std::fs::read(root.join("nir/generated/v1.0.8/data.nird")).unwrap();
-    let (set, _) = read_inputs_with(&bytes, "data.nird", &port("in", &[4]), &with_dt(1e-3)).unwrap();
+    let (set, _) =
+        read_inputs_with(&bytes, "data.nird", &port("in", &[4]), &with_dt(1e-3)).unwrap();
     assert_eq!((set.samples, set.steps), (2, 20));
     assert!(set.ports["in"].is_integer());
     assert_eq!(set.ports["in"].max_value(), 1.0);
@@ -88,7 +95,10 @@ fn recordings_of_the_n_mnist_sensor() {
         read_inputs_with(&bytes, "nmnist.bin", &port("input", &[2, 34, 34]), &reading).unwrap();
     assert_eq!(warnings, []);
     assert_eq!((set.samples, set.steps), (50, 300));
-    assert_eq!(set.labels.as_ref().map(|l| l[..4].to_vec()), Some(vec![7, 2, 1, 0]));
+    assert_eq!(
+        set.labels.as_ref().map(|l| l[..4].to_vec()),
+        Some(vec![7, 2, 1, 0])
+    );
     let max = set.ports["input"].max_value();
     assert!((2.0..=3.0).contains(&max), "{max} in a bin");
     let first: f64 = set.sample(0).unwrap()["input"].data.iter().sum();

@@ -346,7 +346,10 @@ fn silent(report: &RunReport, program: &Program) -> Vec<Diagnostic> {
         pes.map(|pe| pe.packets_sent).sum()
     };
     let name = |population: usize| program.populations.get(population).map(|p| p.name.as_str());
-    let fed = program.inputs.iter().filter_map(|port| name(port.population));
+    let fed = program
+        .inputs
+        .iter()
+        .filter_map(|port| name(port.population));
     if fed.map(sent).sum::<u64>() == 0 {
         return Vec::new();
     }

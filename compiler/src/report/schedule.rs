@@ -118,7 +118,9 @@ mod tests {
                 pre: PopId::from_index(pre),
                 post: PopId::from_index(post),
                 connector: Connector::Dense,
-                weights: Tensor::vector(vec![1.0]).reshaped(Shape::of(&[1, 1])).expect("one"),
+                weights: Tensor::vector(vec![1.0])
+                    .reshaped(Shape::of(&[1, 1]))
+                    .expect("one"),
                 delay: None,
                 lag,
                 origin: Origin::Compiler,

@@ -6,7 +6,8 @@
 //! begins where; without one the file is one recording.
 
 use super::array::{Array, Elements};
-use super::inputs::{InputSet, PortSpec, Reading, assemble, fit, wanted};
+use super::inputs::{InputSet, PortSpec, assemble, fit, wanted};
+use super::reading::Reading;
 use super::{MAX_DECODED_BYTES, fault};
 use ir::diag::Result;
 use ir::origin::escape;
@@ -97,25 +98,24 @@ pub(super) fn read(
             .into());
     };
     let mut counts = vec![0u8; size];
-    let mut late = 0usize;
     for (sample, recording) in recordings.iter().enumerate() {
         for (number, e) in events(recording).enumerate() {
             let place = || format!("recording {sample}, event {number}: x {}, y {}", e.x, e.y);
             if e.x >= columns || e.y >= rows {
                 let what = "an event lies outside the Input".to_owned();
                 return Err(fault(file, what)
-                    .note(format!("{}; the Input has {rows} rows of {columns}", place()))
+                    .note(format!(
+                        "{}; the Input has {rows} rows of {columns}",
+                        place()
+                    ))
                     .help("check that this is an N-MNIST event file and belongs to the index")
                     .into());
             }
             let step = (e.us / bin) as usize;
             if step >= steps {
-                late += 1;
-                continue;
+                continue; // longer recordings are cut, as --steps says
             }
-            let at = (sample * steps + step) * width
-                + (e.polarity * rows + e.y) * columns
-                + e.x;
+            let at = (sample * steps + step) * width + (e.polarity * rows + e.y) * columns + e.x;
             let more = counts.get(at).and_then(|n| n.checked_add(1));
             let (Some(more), Some(count)) = (more, counts.get_mut(at)) else {
                 let what = "more than 255 events of one pixel fall into one step".to_owned();
@@ -143,11 +143,8 @@ pub(super) fn read(
         let array = Array::new(Shape::of(&[recordings.len()]), Elements::F64(labels))?;
         Some(("index", array))
     });
-    let (set, mut warnings) = assemble(vec![(port, "the event file".to_owned(), fitted)], labels, file)?;
-    if late > 0 && reading.steps.is_none() {
-        warnings.push(fault(file, format!("{late} events were left out")));
-    }
-    Ok((set, warnings))
+    let name = "the event file".to_owned();
+    assemble(vec![(port, name, fitted)], labels, file)
 }
 
 /// Channels, rows and columns of the Input.
@@ -165,7 +162,9 @@ fn sensor(port: &PortSpec, file: &str) -> Result<[usize; 3]> {
             );
             let shape = port.shape.clone().unwrap_or_default();
             Err(fault(file, what)
-                .note(format!("it takes {shape}, an event has polarity, y and x: [2 H W]"))
+                .note(format!(
+                    "it takes {shape}, an event has polarity, y and x: [2 H W]"
+                ))
                 .help("make an .npz of [samples, steps, shape...]")
                 .into())
         }
@@ -197,38 +196,68 @@ fn indexed(index: &[u8], name: &str, bytes: usize) -> Result<Vec<Recording>> {
             .help("columns: id,label,offset_bytes,n_events; one recording a line")
     };
     let Ok(text) = std::str::from_utf8(index) else {
-        return Err(bad("the index is not text".to_owned(), "it is no UTF-8".to_owned()).into());
+        return Err(bad(
+            "the index is not text".to_owned(),
+            "it is no UTF-8".to_owned(),
+        )
+        .into());
     };
-    let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty());
     let header: Vec<&str> = lines
         .next()
-        .map(|(_, l)| l.trim_start_matches('\u{feff}').split(',').map(str::trim).collect())
+        .map(|(_, l)| {
+            l.trim_start_matches('\u{feff}')
+                .split(',')
+                .map(str::trim)
+                .collect()
+        })
         .unwrap_or_default();
     let column = |wanted: &str| {
         header.iter().position(|c| *c == wanted).ok_or_else(|| {
             let found = escape(&header.join(","));
-            bad(format!("the index has no column '{wanted}'"), format!("line 1: {found}"))
+            bad(
+                format!("the index has no column '{wanted}'"),
+                format!("line 1: {found}"),
+            )
         })
     };
-    let columns = [column("label")?, column("offset_bytes")?, column("n_events")?];
+    let columns = [
+        column("label")?,
+        column("offset_bytes")?,
+        column("n_events")?,
+    ];
     let mut recordings = Vec::new();
     for (number, line) in lines {
         let shown = || format!("line {}: {}", number + 1, escape(line));
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-        let [label, from, events] = columns.map(|c| cells.get(c).and_then(|v| v.parse::<i64>().ok()));
+        let [label, from, events] =
+            columns.map(|c| cells.get(c).and_then(|v| v.parse::<i64>().ok()));
         let size = |v: Option<i64>| v.and_then(|v| usize::try_from(v).ok());
         let (Some(label), Some(from), Some(events)) = (label, size(from), size(events)) else {
             return Err(bad("a line of the index holds no recording".to_owned(), shown()).into());
         };
-        let end = events.checked_mul(EVENT_BYTES).and_then(|n| n.checked_add(from));
+        let end = events
+            .checked_mul(EVENT_BYTES)
+            .and_then(|n| n.checked_add(from));
         if end.is_none_or(|end| end > bytes) {
             let note = format!("{}; the event file has {bytes} bytes", shown());
             return Err(bad("a recording ends behind the event file".to_owned(), note).into());
         }
-        recordings.push(Recording { from, events, label });
+        recordings.push(Recording {
+            from,
+            events,
+            label,
+        });
     }
     if recordings.is_empty() {
-        return Err(bad("the index lists no recording".to_owned(), "it has no lines".to_owned()).into());
+        return Err(bad(
+            "the index lists no recording".to_owned(),
+            "it has no lines".to_owned(),
+        )
+        .into());
     }
     Ok(recordings)
 }
@@ -290,16 +319,38 @@ mod tests {
                 index: index.map(|i| ("i.csv".to_owned(), i.as_bytes().to_vec())),
                 ..Reading::default()
             };
-            let text = read(bytes, "e.bin", &port(dims), &reading).unwrap_err().to_string();
+            let text = read(bytes, "e.bin", &port(dims), &reading)
+                .unwrap_err()
+                .to_string();
             assert!(text.contains(words), "{text}");
         };
         fails(&file, &[2, 4, 4], None, "recording 0, event 0: x 9, y 0");
-        fails(&file[..4], &[2, 4, 4], None, "4 bytes are not a multiple of 5");
+        fails(
+            &file[..4],
+            &[2, 4, 4],
+            None,
+            "4 bytes are not a multiple of 5",
+        );
         fails(&file, &[12], None, "[2 H W]");
-        fails(&file, &[2, 4, 4], Some("id,label\n"), "no column 'offset_bytes'");
+        fails(
+            &file,
+            &[2, 4, 4],
+            Some("id,label\n"),
+            "no column 'offset_bytes'",
+        );
         let head = "id,label,offset_bytes,n_events\n";
-        fails(&file, &[2, 4, 4], Some(&format!("{head}1,2,5,1\n")), "line 2: 1,2,5,1");
-        fails(&file, &[2, 4, 4], Some(&format!("{head}1,x,0,1\n")), "holds no recording");
+        fails(
+            &file,
+            &[2, 4, 4],
+            Some(&format!("{head}1,2,5,1\n")),
+            "line 2: 1,2,5,1",
+        );
+        fails(
+            &file,
+            &[2, 4, 4],
+            Some(&format!("{head}1,x,0,1\n")),
+            "holds no recording",
+        );
         fails(&file, &[2, 4, 4], Some(head), "lists no recording");
     }
 }

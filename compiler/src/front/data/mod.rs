@@ -14,13 +14,15 @@ mod inflate;
 mod inputs;
 mod nird;
 mod npy;
+mod reading;
 mod write;
 mod zip;
 
 pub use array::{Array, Elements};
 pub use expect::{read_arrays, read_expect, split_expect};
-pub use inputs::{InputSet, Port, PortSpec, Reading, ports_of, read_inputs, read_inputs_with};
+pub use inputs::{InputSet, Port, PortSpec, ports_of, read_inputs};
 pub use nird::{Observed, write_nird};
+pub use reading::{Reading, read_inputs_with};
 pub use write::{encode_name, write_npz};
 
 use ir::{Code, Diagnostic, Origin};

@@ -118,7 +118,10 @@ fn feeding<'t>(node: &str, observables: &'t Tree, file: &str) -> Result<(String,
         }
         None => {
             let names: Vec<String> = groups.iter().map(|(n, _)| escape(n)).collect();
-            let what = format!("it is open which observable of '{}' is the input", escape(node));
+            let what = format!(
+                "it is open which observable of '{}' is the input",
+                escape(node)
+            );
             Err(fault(file, what)
                 .note(format!("it has: {}", names.join(", ")))
                 .help("call it spikes")
@@ -180,7 +183,9 @@ fn array(
             warnings.push(
                 Diagnostic::warning(Code::InputData, &origin, what)
                     .note(format!("recorded {recorded} s, network {dt} s"))
-                    .help("one row is one step all the same; resample the recording if that is wrong"),
+                    .help(
+                        "one row is one step all the same; resample the recording if that is wrong",
+                    ),
             );
         }
         return Ok((array, warnings));
@@ -230,7 +235,9 @@ fn events(
     let (n, steps) = (n as usize, steps as usize);
     let value = match dataset(tree, "value") {
         None => None,
-        Some(d) => Some(numbers(d).ok_or_else(|| bad("has values that are no numbers".to_owned()))?),
+        Some(d) => {
+            Some(numbers(d).ok_or_else(|| bad("has values that are no numbers".to_owned()))?)
+        }
     };
     let (Some(at), Some(times)) = (idx.as_ints(), numbers(time)) else {
         return Err(bad("has indices or times that are no numbers".to_owned()).into());
@@ -257,7 +264,10 @@ fn events(
                 ))
                 .into());
         };
-        *slot = value.as_ref().and_then(|v| v.get(k)).map_or(1.0, |&v| v as f32);
+        *slot = value
+            .as_ref()
+            .and_then(|v| v.get(k))
+            .map_or(1.0, |&v| v as f32);
     }
     let elements = if value.is_none() {
         Elements::U8(data.into_iter().map(|v| u8::from(v != 0.0)).collect())
@@ -314,10 +324,7 @@ pub fn write_nird(observed: &[Observed], dt: f64, file: &str) -> Result<Vec<u8>>
     Ok(plan.encode(WriteOptions::default()).map_err(fail)?)
 }
 
-fn gridded(
-    path: &str,
-    array: &Array,
-) -> std::result::Result<DatasetBuilder, hdf5_writer::Error> {
+fn gridded(path: &str, array: &Array) -> std::result::Result<DatasetBuilder, hdf5_writer::Error> {
     let (samples, steps, rest) = match array.shape().0.as_slice() {
         [samples, steps, rest @ ..] => (*samples, *steps, rest.iter().product::<usize>()),
         _ => (1, 1, array.elements().len()),

@@ -88,7 +88,7 @@ pub(super) fn flatten<'g>(
     builder.mark_inner_ports();
     let mut flat = builder.drop_identities();
     ports::complete(&mut flat, faults);
-    check_names(&flat, faults);
+    ports::check_names(&flat, faults);
     flat
 }
 
@@ -383,26 +383,6 @@ impl<'g> Builder<'g, '_> {
             nodes: kept,
             edges,
             dropped,
-        }
-    }
-}
-
-fn check_names(flat: &Flat<'_>, faults: &mut Faults) {
-    let mut seen: BTreeMap<&str, &FlatNode<'_>> = BTreeMap::new();
-    for node in &flat.nodes {
-        if let Some(other) = seen.insert(&node.name, node) {
-            faults.errors.push(
-                Diagnostic::error(
-                    Code::GraphUnsupported,
-                    &node.origin,
-                    format!(
-                        "two nodes are called '{}' once nesting is removed",
-                        escape(&node.name)
-                    ),
-                )
-                .note(format!("the other one is {}", other.origin))
-                .help("rename one of them"),
-            );
         }
     }
 }

@@ -6,6 +6,7 @@ use super::flatten::{Flat, FlatNode, Source};
 use ir::network::Op;
 use ir::origin::escape;
 use ir::{Code, Diagnostic, Origin, Shape, Tensor};
+use std::collections::BTreeMap;
 
 /// Adds what is missing. An edge that counts `n` times stays, beside a path
 /// through a Scale of `n - 1`, so that distances do not change.
@@ -162,5 +163,26 @@ fn size(op: &Op, takes: bool) -> Option<usize> {
         | Op::SumPool2d { .. }
         | Op::AvgPool2d { .. }
         | Op::Flatten { .. } => None,
+    }
+}
+
+/// Flat names must tell nodes apart.
+pub(super) fn check_names(flat: &Flat<'_>, faults: &mut Faults) {
+    let mut seen: BTreeMap<&str, &FlatNode<'_>> = BTreeMap::new();
+    for node in &flat.nodes {
+        if let Some(other) = seen.insert(&node.name, node) {
+            faults.errors.push(
+                Diagnostic::error(
+                    Code::GraphUnsupported,
+                    &node.origin,
+                    format!(
+                        "two nodes are called '{}' once nesting is removed",
+                        escape(&node.name)
+                    ),
+                )
+                .note(format!("the other one is {}", other.origin))
+                .help("rename one of them"),
+            );
+        }
     }
 }

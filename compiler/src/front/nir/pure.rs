@@ -172,7 +172,9 @@ impl NirStore for PureStore {
             Datatype::FixedPoint { .. } | Datatype::FloatingPoint { .. } => a.read_as_f64().ok(),
             _ => None,
         };
-        let named = attributes.iter().filter_map(|a| Some((a.name.clone(), number(a)?)));
+        let named = attributes
+            .iter()
+            .filter_map(|a| Some((a.name.clone(), number(a)?)));
         Ok(named.collect())
     }
     fn claim(&self, dataset: &Dataset) -> StoreResult<Claim> {
