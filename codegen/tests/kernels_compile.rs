@@ -41,6 +41,7 @@ fn rows_of_every_type_and_length() {
         );
         for kernel in all {
             let f = compile(&kernel.kernel(Addressing::Guest));
+            println!("{} {} bytes", f.name, f.code.len());
             let spills = f.frame.spill_slots;
             assert!(spills <= 3, "{} spills {spills}", f.name);
         }
@@ -62,7 +63,8 @@ fn fire(threshold: Operand, reset: ResetOp) -> FireOps {
 
 #[test]
 fn the_update_in_all_its_forms() {
-    let send = Send::of(&Target::spinnaker2().comms);
+    let target = Target::spinnaker2();
+    let send = Send::of(&target.comms);
     let synapse = SynapseOps {
         i: 0x9000,
         decay: Operand::Array(0x9400),
@@ -103,7 +105,11 @@ fn the_update_in_all_its_forms() {
                     send,
                     record_control: Some(0x3000),
                 };
-                compile(&plain.kernel(Addressing::Guest));
+                let code = |update: &Update| {
+                    let kernel = update.kernel(Addressing::Guest);
+                    compile(&kernel).code.len() as u32
+                };
+                code(&plain);
                 let everything = Update {
                     currents: Some(0xa000),
                     synapse: Some(synapse),
@@ -117,14 +123,16 @@ fn the_update_in_all_its_forms() {
                     }),
                     ..plain.clone()
                 };
-                compile(&everything.kernel(Addressing::Guest));
+                // Half of the reservation is left for the other functions.
+                let bytes = code(&everything);
+                assert!(bytes <= target.memory.text_reserve / 2, "{bytes} bytes");
                 let values = Update {
                     sums: None,
                     currents: Some(0xa000),
                     output: Output::Values(threshold),
                     ..plain
                 };
-                compile(&values.kernel(Addressing::Guest));
+                code(&values);
             }
         }
     }
