@@ -66,11 +66,12 @@ impl Tick {
         let one = kb.int(1);
         kb.store_at(one, timer.base + timer.int_clr);
         let tick = kb.load_at(self.control + control::TICK);
-        if let Some(record) = self.record {
-            self.open_frame(kb, target, record, tick);
-        }
+        // First, so that it sees only what the tick before sent.
         if self.receives {
             kb.call(Receive::SYMBOL, &[tick]);
+        }
+        if let Some(record) = self.record {
+            self.open_frame(kb, target, record, tick);
         }
         if let Some(step) = &self.step {
             step.emit(kb, tick);

@@ -91,8 +91,9 @@ impl Receive {
     }
 
     fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
-        let places = self.places(kb, tick);
+        // Before all else: what arrives from now on belongs to the next tick.
         let end = kb.load_at(self.write_pointer);
+        let places = self.places(kb, tick);
         let first = kb.load_at(self.control + control::RING_READ);
         let top = kb.block_like(&[first]);
         let done = kb.block();
