@@ -99,7 +99,10 @@ fn fits(connector: &Connector, pre: &[usize], n_pre: usize, n_post: usize) -> bo
 
 fn columns(projection: &Projection, n_pre: usize, n_post: usize) -> Option<Columns> {
     let weights = &projection.weights;
-    weights.int_at(0).or(weights.is_empty().then_some(0))?;
+    // An empty sparse projection holds no weight to ask for its type.
+    if !weights.is_empty() {
+        weights.int_at(0)?;
+    }
     let weight = |index: usize| weights.int_at(index).unwrap_or(0);
     if projection.connector == Connector::Dense {
         let mut all = vec![0i32; n_pre * n_post];
