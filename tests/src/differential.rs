@@ -64,6 +64,8 @@ fn legal(errors: &Diagnostics) -> bool {
         Code::DoesNotFit,
         Code::Infeasible,
         Code::BadParameter,
+        // `--spike-on old` with a reset that it contradicts.
+        Code::OptionUnsupported,
     ];
     errors
         .0
@@ -149,7 +151,9 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
         return Err(Verdict::Wrong("deadlines were missed".to_owned()));
     }
     if let Some(warning) = report.warnings().first() {
-        return Err(Verdict::Wrong(format!("a run without loss warns: {warning}")));
+        return Err(Verdict::Wrong(format!(
+            "a run without loss warns: {warning}"
+        )));
     }
     let pairs = chip
         .tracks
@@ -174,9 +178,7 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
         ..Measures::default()
     };
     for track in &gold.outputs {
-        let total: f64 = (0..track.samples.len())
-            .flat_map(|s| track.totals(s))
-            .sum();
+        let total: f64 = (0..track.samples.len()).flat_map(|s| track.totals(s)).sum();
         match track.kind {
             Kind::Spiking => measures.spikes += total,
             Kind::Graded => measures.graded += 1,
@@ -221,7 +223,9 @@ fn round_trip(module: &Module) -> Result<(), Verdict> {
     if self::text(&back) == text {
         Ok(())
     } else {
-        Err(Verdict::Wrong("printed text parses to another module".to_owned()))
+        Err(Verdict::Wrong(
+            "printed text parses to another module".to_owned(),
+        ))
     }
 }
 

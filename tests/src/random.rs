@@ -383,7 +383,11 @@ impl Maker {
             unreachable!("rank 2")
         };
         let kernel = self.rng.int(1, n.min(3));
-        let dilation = if (kernel - 1) * 2 < n { self.rng.int(1, 2) } else { 1 };
+        let dilation = if (kernel - 1) * 2 < n {
+            self.rng.int(1, 2)
+        } else {
+            1
+        };
         let reach = dilation * (kernel - 1);
         let (padding, zeros, stride) = if self.rng.one_in(3) {
             (Padding::Same, reach, 1)
@@ -391,7 +395,11 @@ impl Maker {
             let p = self.rng.int(0, 1);
             (Padding::Zeros(vec![p]), 2 * p, self.rng.int(1, 2))
         };
-        let groups = if c_in == 2 && self.rng.one_in(2) { 2 } else { 1 };
+        let groups = if c_in == 2 && self.rng.one_in(2) {
+            2
+        } else {
+            1
+        };
         let c_out = groups * self.rng.int(1, 3);
         let size = (n + zeros - reach - 1) / stride + 1;
         let per_group = c_in / groups;
@@ -497,10 +505,7 @@ impl Maker {
             Tensor::scalar(0.0)
         };
         let threshold = self.param(shape, 0.3, 1.3);
-        let reset = self
-            .rng
-            .one_in(2)
-            .then(|| self.param(shape, -0.25, 0.2));
+        let reset = self.rng.one_in(2).then(|| self.param(shape, -0.25, 0.2));
         let w_in = if self.gain.syn_unit {
             self.param(shape, 0.4, 1.2)
         } else {

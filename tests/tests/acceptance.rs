@@ -48,10 +48,7 @@ const NETS: [Net; 13] = [
     hand("hand_neurons_all"),
     Net {
         array: ":out_spikes_zero",
-        ..net(
-            "nirpaper_cnn_nmnistlike",
-            &["--dt", "1", "--reset", "zero"],
-        )
+        ..net("nirpaper_cnn_nmnistlike", &["--dt", "1", "--reset", "zero"])
     },
     net("norse_fullyconv_mnist", NORSE),
     net("norse_if_digits", &["--profile", "norse", "--dt", "1"]),
@@ -114,11 +111,29 @@ fn number(report: &Value, path: &str) -> f64 {
 /// What must hold whatever the weights are.
 fn holds_always(net: Net, report: &Value) {
     let name = net.name;
-    assert!(number(report, "/expect_vs_golden/positions") > 0.0, "{name}");
-    assert_eq!(number(report, "/expect_vs_golden/wrong_spikes"), 0.0, "{name}");
-    assert!(number(report, "/expect_vs_golden/max_rel_error") <= 1e-5, "{name}");
-    assert_eq!(number(report, "/fixed_vs_emulated/wrong_spikes"), 0.0, "{name}");
-    assert_eq!(number(report, "/fixed_vs_emulated/wrong_values"), 0.0, "{name}");
+    assert!(
+        number(report, "/expect_vs_golden/positions") > 0.0,
+        "{name}"
+    );
+    assert_eq!(
+        number(report, "/expect_vs_golden/wrong_spikes"),
+        0.0,
+        "{name}"
+    );
+    assert!(
+        number(report, "/expect_vs_golden/max_rel_error") <= 1e-5,
+        "{name}"
+    );
+    assert_eq!(
+        number(report, "/fixed_vs_emulated/wrong_spikes"),
+        0.0,
+        "{name}"
+    );
+    assert_eq!(
+        number(report, "/fixed_vs_emulated/wrong_values"),
+        0.0,
+        "{name}"
+    );
     assert_eq!(number(report, "/emulated/missed_deadlines"), 0.0, "{name}");
 }
 
@@ -142,7 +157,9 @@ fn decides_alike(net: Net, report: &Value, agreement: f64, points: f64) {
 #[test]
 fn every_net_with_the_weights_that_the_compiler_chooses() {
     for net in NETS {
-        let Some(report) = check(net, &[]) else { continue };
+        let Some(report) = check(net, &[]) else {
+            continue;
+        };
         holds_always(net, &report);
         decides_alike(net, &report, 0.97, 0.01);
     }
@@ -156,7 +173,11 @@ fn every_net_with_int8_weights() {
         };
         holds_always(net, &report);
         // int8 alone changes 11 % of the decisions of snntorch_rleaky_digits.
-        let (agreement, points) = if net.recurrent { (0.85, 0.03) } else { (0.97, 0.01) };
+        let (agreement, points) = if net.recurrent {
+            (0.85, 0.03)
+        } else {
+            (0.97, 0.01)
+        };
         decides_alike(net, &report, agreement, points);
     }
 }

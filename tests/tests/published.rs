@@ -50,17 +50,41 @@ fn the_raster_that_a_chip_recorded() {
     assert_eq!(chip.sum(), 119, "the recording has 119 spikes");
     let recorded: Vec<i64> = chip.iter().copied().collect();
 
-    let meaning = ["--profile", "py-spinnaker2", "--dt", "1e-4", "--reset", "zero"];
+    let meaning = [
+        "--profile",
+        "py-spinnaker2",
+        "--dt",
+        "1e-4",
+        "--reset",
+        "zero",
+    ];
     let show = ["--align", "raw", "--record", "lif1.lif", "-q"];
     let (bundle, out) = (folder.path().join("net.s2"), folder.path().join("out.npz"));
-    ok(&[&["compile", text(&net), "-o", text(&bundle), "-q"], &meaning[..]].concat());
-    let run = ["run", text(&bundle), "--input", text(&input), "-o", text(&out)];
+    ok(&[
+        &["compile", text(&net), "-o", text(&bundle), "-q"],
+        &meaning[..],
+    ]
+    .concat());
+    let run = [
+        "run",
+        text(&bundle),
+        "--input",
+        text(&input),
+        "-o",
+        text(&out),
+    ];
     ok(&[&run[..], &show].concat());
-    assert!(raster(&out) == recorded, "the emulated chip differs from the real one");
+    assert!(
+        raster(&out) == recorded,
+        "the emulated chip differs from the real one"
+    );
 
     let golden = ["golden", text(&net), "--quantised", "--input", text(&input)];
     ok(&[&golden[..], &["-o", text(&out)], &meaning, &show].concat());
-    assert!(raster(&out) == recorded, "golden with quantised weights differs");
+    assert!(
+        raster(&out) == recorded,
+        "golden with quantised weights differs"
+    );
 }
 
 /// 579 samples of 256 steps of 12 sensors, packed to bits, as one input file.
@@ -103,11 +127,9 @@ fn accuracy(report: &Value, of: &str) -> f64 {
 #[test]
 fn braille_is_read_better_than_published() {
     let folder = tempfile::tempdir().expect("a scratch folder");
-    let (Some(data), Some(zero), Some(subtract)) = (
-        braille(folder.path()),
-        corpus(BIAS_ZERO),
-        corpus(NO_BIAS),
-    ) else {
+    let (Some(data), Some(zero), Some(subtract)) =
+        (braille(folder.path()), corpus(BIAS_ZERO), corpus(NO_BIAS))
+    else {
         return;
     };
     let input = ["--input", text(&data), "--dt", "1e-4"];
@@ -117,10 +139,17 @@ fn braille_is_read_better_than_published() {
         let report = check(net, &args);
         let (golden, emulated) = (accuracy(&report, "golden"), accuracy(&report, "emulated"));
         assert!(golden >= 0.95, "golden reads {golden}");
-        assert!((golden - emulated).abs() <= 0.01, "{emulated} against {golden}");
+        assert!(
+            (golden - emulated).abs() <= 0.01,
+            "{emulated} against {golden}"
+        );
         chip.push(emulated);
     }
-    let args = [&input[..], &["--profile", "py-spinnaker2", "--reset", "zero"]].concat();
+    let args = [
+        &input[..],
+        &["--profile", "py-spinnaker2", "--reset", "zero"],
+    ]
+    .concat();
     let published = accuracy(&check(&zero, &args), "emulated");
     assert!(
         chip[0] >= published + 0.02,
@@ -167,5 +196,8 @@ fn digits_of_an_event_camera() {
     }
     let [golden, emulated] = right;
     assert!(golden >= 0.98, "golden reads {golden}");
-    assert!((golden - emulated).abs() <= 0.01 + 1e-9, "{emulated} against {golden}");
+    assert!(
+        (golden - emulated).abs() <= 0.01 + 1e-9,
+        "{emulated} against {golden}"
+    );
 }

@@ -12,8 +12,17 @@ fn five_hundred_graphs() {
     assert!(found.wrong.is_empty(), "{found}");
     // A decision within rounding of its threshold goes either way, rarely.
     let drifts = found.drifts.len() as u64;
-    assert!(drifts * 50 <= found.total, "golden differs too often: {found}");
-    assert!(found.refused * 4 <= found.total, "refusals test little: {found}");
-    assert!(found.spiking * 3 >= found.agree, "silence tests little: {found}");
+    assert!(
+        drifts * 50 <= found.total,
+        "golden differs too often: {found}"
+    );
+    assert!(
+        found.refused * 4 <= found.total,
+        "refusals test little: {found}"
+    );
+    assert!(
+        found.spiking * 3 >= found.agree,
+        "silence tests little: {found}"
+    );
     assert!(found.phased > 0 && found.graded > 0, "{found}");
 }

@@ -15,8 +15,14 @@ fn main() -> std::process::ExitCode {
         [seed] => {
             let (case, verdict) = sweep::one(seed, &ir::Target::spinnaker2());
             println!("{}", differential::text(&case.module));
-            println!("schedule {}, bounds {:?}", case.schedule, case.atoms_per_core);
-            println!("{} samples of {} steps: {:?}", case.samples, case.steps, case.inputs);
+            println!(
+                "schedule {}, bounds {:?}",
+                case.schedule, case.atoms_per_core
+            );
+            println!(
+                "{} samples of {} steps: {:?}",
+                case.samples, case.steps, case.inputs
+            );
             println!("{verdict:#?}");
             u8::from(matches!(verdict, differential::Verdict::Wrong(_))).into()
         }
