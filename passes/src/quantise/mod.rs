@@ -5,6 +5,7 @@
 //! costs no further PE and keeps the deadline, int8 elsewhere.
 
 mod expand;
+mod grid;
 mod groups;
 pub mod scale;
 mod units;

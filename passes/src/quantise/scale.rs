@@ -11,10 +11,11 @@
 //! drive turns the weights.
 //!
 //! All projections into a neuron share its scale, since they share its
-//! accumulator; all neurons of a channel do where a convolution ends, since
+//! accumulator ([`grid`] says how int8 chooses it); all neurons of a channel do where a convolution ends, since
 //! they share its kernel. Values are multiplied by the same integers as floats
 //! and are no part of the integer sum.
 
+use super::grid;
 use super::groups::{Ends, Groups, Row, bound, rows};
 use super::units::{scaled, units};
 use ir::app::{AppGraph, Population, Projection};
@@ -89,7 +90,10 @@ pub fn candidate(
     let n = population.n_atoms();
     let groups = Groups::of(app, pop);
     let rows = rows(app, pop, &groups)?;
-    let scales = scales(population, &rows, quantisation, format)?;
+    let mut scales = scales(population, &rows, quantisation, format)?;
+    if grid_is_free(quantisation, format) {
+        grid::refine(app, pop, &groups, &rows, &mut scales);
+    }
     let units = units(population, neuron, n, |j| scales[groups.of_atom(j)])?;
     let neuron = scaled(population, neuron, n, &units)?;
 
@@ -137,6 +141,15 @@ pub fn candidate(
         accumulator: app.has_integer_input(pop).then_some(accumulator),
         weights,
     })
+}
+
+/// Whether the grid of each neuron may be chosen: not where the user fixed the
+/// scale or the rounding, and only int8 is coarse enough to gain from it.
+fn grid_is_free(quantisation: &Quantisation, format: Format) -> bool {
+    format == Format::Int8
+        && quantisation.scale == ScaleMode::Neuron
+        && quantisation.rounding == Rounding::Nearest
+        && quantisation.weight_scale.is_none()
 }
 
 fn scales(
