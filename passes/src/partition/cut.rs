@@ -46,11 +46,12 @@ pub(super) fn search(need: &Need, links: &Links<'_>, bounds: &Cut<'_>) -> Option
     };
     let sizes = |parts: u32| {
         let slices = cut(need, shape, parts).into_iter();
-        slices.map(|slice| (slice, need.budget(slice, links, target)))
+        slices.map(|slice| need.budget(slice, links, target).cycles)
     };
-    let cycles = |parts| sizes(parts).map(|(_, b)| b.cycles).max().unwrap_or(0);
+    let cycles = |parts| sizes(parts).max().unwrap_or(0);
     let by_bytes = fewest(1, most, |parts| {
-        sizes(parts).all(|(slice, b)| slice.n <= cap && b.fit(target).is_some())
+        let mut slices = cut(need, shape, parts).into_iter();
+        slices.all(|slice| slice.n <= cap && need.fit(slice, links, target).is_some())
     })?;
     match fewest(by_bytes, most, |parts| cycles(parts) <= bounds.limit) {
         Some(parts) => Some(Sizing::Fits(parts)),

@@ -140,7 +140,7 @@ impl Plan<'_> {
                 let links = Links::new(self.app, pop, need, &self.cuts);
                 let slices = self.cuts.get(&pop).into_iter().flatten();
                 let fits = slices
-                    .map(|s| need.budget(s.slice, &links, self.target).fit(self.target))
+                    .map(|s| need.fit(s.slice, &links, self.target))
                     .all(|b| b.is_some());
                 if fits {
                     continue;
@@ -166,9 +166,8 @@ impl Plan<'_> {
         for (pop, need) in self.needs.iter() {
             let links = Links::new(self.app, pop, need, &self.cuts);
             for sender in self.cuts.get(&pop).into_iter().flatten() {
-                let budget = need.budget(sender.slice, &links, self.target);
-                let budget = budget
-                    .fit(self.target)
+                let budget = need
+                    .fit(sender.slice, &links, self.target)
                     .ok_or_else(|| Diagnostic::internal("a slice outgrew its own bound"))?;
                 let vertex = graph.vertices.push(MachineVertex {
                     population: pop,

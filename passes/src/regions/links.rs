@@ -27,6 +27,8 @@ pub struct Bundle {
     pub sender: Sender,
     pub carries: Sends,
     pub bytes: u64,
+    /// Whether offsets and tap numbers fit the 16 bits that rows have for them.
+    pub fits_rows: bool,
     /// Estimated cycles if every atom of the sender says something once.
     pub centicycles: u64,
 }
@@ -45,6 +47,20 @@ struct Link<'a> {
     connector: &'a Connector,
     pre: &'a Population,
     senders: Vec<(Sender, Synapses)>,
+}
+
+/// Offsets into a row of sums and numbers of taps are halfwords.
+const ROW_LIMIT: u64 = u16::MAX as u64;
+
+/// What rows take.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    bytes: u64,
+    centicycles: u64,
+    /// Taps of a convolution.
+    taps: u64,
+    /// Bytes of the row of sums that offsets point into; 0 where none do.
+    row_bytes: u64,
 }
 
 /// Synapses from a sender that end before each position of the target; empty
@@ -97,13 +113,14 @@ impl<'a> Links<'a> {
         for link in &self.links {
             for (sender, synapses) in &link.senders {
                 let sizes = self.between(link, *sender, synapses, slice, accumulator, target);
-                if let Some((bytes, centicycles)) = sizes {
+                if let Some(sizes) = sizes {
                     all.push(Bundle {
                         projection: link.incoming.projection,
                         sender: *sender,
                         carries: link.pre.sends,
-                        bytes,
-                        centicycles,
+                        bytes: sizes.bytes,
+                        fits_rows: sizes.taps <= ROW_LIMIT && sizes.row_bytes <= ROW_LIMIT,
+                        centicycles: sizes.centicycles,
                     });
                 }
             }
@@ -111,7 +128,7 @@ impl<'a> Links<'a> {
         all
     }
 
-    /// Bytes and centicycles, if the sender reaches the slice.
+    /// What the rows from a sender take, if it reaches the slice.
     fn between(
         &self,
         link: &Link<'_>,
@@ -120,7 +137,7 @@ impl<'a> Links<'a> {
         slice: AtomSlice,
         accumulator: Option<DType>,
         target: &Target,
-    ) -> Option<(u64, u64)> {
+    ) -> Option<Rows> {
         let plan = &target.planning;
         let weights = link.incoming.weights;
         let bytes = weights.size() as u32;
@@ -134,16 +151,32 @@ impl<'a> Links<'a> {
             true => plan.value_centicycles,
             false => plan.sparse_centicycles,
         };
+        // Where the row of sums begins and ends, counted from its start.
+        let sum = if values {
+            4
+        } else {
+            accumulator.map_or(4, DType::size)
+        };
+        let row_bytes = u64::from(slice.n) * sum as u64;
         match link.connector {
             Connector::Dense => {
                 let width = u64::from(padded(slice.n));
                 let synapses = sources * width;
-                Some((synapses * u64::from(bytes), synapses * dense))
+                Some(Rows {
+                    bytes: synapses * u64::from(bytes),
+                    centicycles: synapses * dense,
+                    ..Rows::default()
+                })
             }
             Connector::Sparse(_) => {
                 let n = synapses.ending_in(slice);
-                let bytes = rows::sparse_bytes(sources, n, bytes);
-                (n > 0).then_some((bytes, n * u64::from(listed)))
+                let rows = Rows {
+                    bytes: rows::sparse_bytes(sources, n, bytes),
+                    centicycles: n * u64::from(listed),
+                    taps: 0,
+                    row_bytes,
+                };
+                (n > 0).then_some(rows)
             }
             Connector::Conv(conv) => {
                 let from = pixels(link.pre.order, conv.source, sender.slice);
@@ -153,7 +186,13 @@ impl<'a> Links<'a> {
                 let channels = u64::from(rows::padded_block(self.block()));
                 let tap = u64::from(plan.tap_cycles) * 100 + channels * dense;
                 let work = taps * sources.div_ceil(span) * tap;
-                (taps > 0).then_some((rows::taps_bytes(span, taps), work))
+                let rows = Rows {
+                    bytes: rows::taps_bytes(span, taps),
+                    centicycles: work,
+                    taps,
+                    row_bytes,
+                };
+                (taps > 0).then_some(rows)
             }
         }
     }

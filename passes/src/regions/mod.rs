@@ -18,7 +18,7 @@ use ir::Target;
 use ir::app::{AppGraph, AtomOrder, Connector, Conv, Model, Population, Sends};
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId, VertexId};
-use ir::machine_graph::AtomSlice;
+use ir::machine_graph::{AtomSlice, Budget};
 use ir::memory::{RegionKind, control, events, padded, record};
 use ir::neuron::{DiscreteNeuron, Neuron};
 use ir::origin::escape;
@@ -201,6 +201,16 @@ impl Need {
         let bundles = links.bundles_into(slice, self.accumulator(), target);
         let regions = self.regions_with(slice, links, &bundles, target);
         Sizes::sum(&regions, self.cycles(slice.n, &bundles, target))
+    }
+
+    /// The budget of a slice, if it fits a PE and its rows fit their format.
+    pub fn fit(&self, slice: AtomSlice, links: &Links<'_>, target: &Target) -> Option<Budget> {
+        let bundles = links.bundles_into(slice, self.accumulator(), target);
+        let regions = self.regions_with(slice, links, &bundles, target);
+        let sizes = Sizes::sum(&regions, self.cycles(slice.n, &bundles, target));
+        sizes
+            .fit(target)
+            .filter(|_| bundles.iter().all(|b| b.fits_rows))
     }
 
     fn regions_with(
