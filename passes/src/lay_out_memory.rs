@@ -37,8 +37,11 @@ pub fn lay_out(
 ) -> Result<BTreeMap<VertexId, MemoryLayout>> {
     let mut cuts = Cuts::new();
     for (vertex, v) in graph.vertices.iter() {
-        let slice = v.slice;
-        let sender = Sender { vertex, slice };
+        let sender = Sender {
+            vertex,
+            slice: v.slice,
+            order: app.populations[v.population].order,
+        };
         cuts.entry(v.population).or_default().push(sender);
     }
     let mut layouts = BTreeMap::new();

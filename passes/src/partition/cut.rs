@@ -65,21 +65,22 @@ pub(super) fn search(need: &Need, links: &Links<'_>, bounds: &Cut<'_>) -> Option
     }
 }
 
-/// The number of PEs that a population would take with this need, before its
-/// sources are cut, and whether it keeps the deadline; `None` if it does not fit.
-pub fn slice_count(
+/// The slices that a population would be cut into with this need, if its
+/// sources are cut as `cuts` says, and whether they keep the deadline; `None` if
+/// it does not fit.
+pub fn estimate(
     app: &AppGraph,
     pop: PopId,
-    need: &Need,
+    (need, cuts): (&Need, &Cuts),
     target: &Target,
     limit: u64,
     cap: u32,
-) -> Option<(u32, bool)> {
-    let links = Links::new(app, pop, need, &Cuts::new());
+) -> Option<(Vec<AtomSlice>, bool)> {
+    let links = Links::new(app, pop, need, cuts);
     let bounds = Cut { cap, limit, target };
     let sizing = search(need, &links, &bounds)?;
-    let slices = cut(need, &app.populations[pop].shape, sizing.parts()).len();
-    Some((slices as u32, matches!(sizing, Sizing::Fits(_))))
+    let slices = cut(need, &app.populations[pop].shape, sizing.parts());
+    Some((slices, matches!(sizing, Sizing::Fits(_))))
 }
 
 /// The fewest parts from `low` to `most` that are good, if goodness only grows

@@ -16,7 +16,7 @@ mod cut;
 mod messages;
 mod nets;
 
-pub use cut::{Sizing, slice_count};
+pub use cut::{Sizing, estimate};
 
 use crate::contract::{Contract, MAPPED};
 use crate::manager::{MappingOptions, PassContext};
@@ -125,6 +125,7 @@ impl Plan<'_> {
                 Sender {
                     vertex: VertexId::from_index(next - 1),
                     slice,
+                    order: need.order,
                 }
             });
             self.cuts.insert(pop, senders.collect());

@@ -4,6 +4,7 @@
 //! format is chosen: with `--weights auto` a population takes int16 where that
 //! costs no further PE and keeps the deadline, int8 elsewhere.
 
+mod bill;
 mod expand;
 mod grid;
 mod groups;
@@ -13,9 +14,8 @@ mod units;
 use crate::contract::{Contract, MAPPED};
 use crate::discretise::discrete;
 use crate::manager::{MappingOptions, PassContext};
-use crate::partition::{cap, cycle_limit, slice_count};
-use crate::regions::Need;
 use crate::registry::{Quantise, Transform};
+use bill::Bill;
 use expand::expand;
 use ir::app::{AppGraph, Model};
 use ir::code::Code;
@@ -75,11 +75,15 @@ pub fn quantise(
     let mut warnings = Vec::new();
     let mut errors = Vec::new();
     let mut chosen = Vec::new();
+    let mut bill = Bill::new(app, costs);
     for pop in app.populations.ids() {
         let Some(neuron) = discrete(app, pop) else {
+            if quantisation.weights == WeightMode::Auto {
+                bill.source(pop)?;
+            }
             continue;
         };
-        match choose(app, pop, neuron, quantisation, costs) {
+        match choose(app, pop, neuron, quantisation, &mut bill) {
             Ok(candidate) => chosen.push((pop, candidate)),
             Err(error) => errors.push(error),
         }
@@ -111,7 +115,7 @@ fn choose(
     pop: PopId,
     neuron: &DiscreteNeuron,
     quantisation: &Quantisation,
-    costs: &Costs<'_>,
+    bill: &mut Bill<'_>,
 ) -> std::result::Result<Candidate, Diagnostic> {
     let take = |format| candidate(app, pop, neuron, quantisation, format);
     match quantisation.weights {
@@ -121,31 +125,20 @@ fn choose(
         WeightMode::Auto => {
             let narrow = take(Format::Int8)?;
             let wide = take(Format::Int16)?;
-            let (pes_narrow, _) = pes(app, pop, &narrow, costs)?;
-            let (pes_wide, wide_in_time) = pes(app, pop, &wide, costs)?;
-            let free = wide_in_time && pes_wide <= pes_narrow;
+            let narrow_cost = bill.of(pop, &narrow)?;
+            let wide_cost = bill.of(pop, &wide)?;
+            let free = wide_cost.in_time && wide_cost.pes() <= narrow_cost.pes();
             // What is sent as a value is seen as it is, so its precision counts
             // more than PEs.
-            let graded = neuron.fire.is_none() && pes_wide < u32::MAX;
-            Ok(if free || graded { wide } else { narrow })
+            let graded = neuron.fire.is_none() && wide_cost.pes() < usize::MAX;
+            let (choice, cost) = match free || graded {
+                true => (wide, wide_cost),
+                false => (narrow, narrow_cost),
+            };
+            bill.settle(pop, cost);
+            Ok(choice)
         }
     }
-}
-
-/// PEs that a candidate takes (the largest number if it does not fit at all)
-/// and whether it keeps the deadline.
-fn pes(
-    app: &AppGraph,
-    pop: PopId,
-    candidate: &Candidate,
-    costs: &Costs<'_>,
-) -> std::result::Result<(u32, bool), Diagnostic> {
-    let width = |_| candidate.format.dtype();
-    let need = Need::neurons(app, pop, &candidate.neuron, candidate.accumulator, width)?;
-    let limit = cycle_limit(costs.target, costs.time_step_us, app.ticks_per_step);
-    let cap = cap(&app.populations[pop], costs.options);
-    let count = slice_count(app, pop, &need, costs.target, limit, cap);
-    Ok(count.unwrap_or((u32::MAX, false)))
 }
 
 fn saturated(projection: &ir::app::Projection, n: usize, format: Format) -> Diagnostic {

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Sender {
     pub vertex: VertexId,
     pub slice: AtomSlice,
+    /// In which the slice counts positions.
+    pub order: AtomOrder,
 }
 
 /// How populations are cut. One that is missing counts as a single vertex.
@@ -84,6 +86,7 @@ impl<'a> Links<'a> {
             let alone = [Sender {
                 vertex: VertexId::from_index(number),
                 slice: whole,
+                order: pre.order,
             }];
             let senders = cuts.get(&incoming.pre).map_or(&alone[..], Vec::as_slice);
             let connector = &app.projections[incoming.projection].connector;
@@ -179,7 +182,7 @@ impl<'a> Links<'a> {
                 (n > 0).then_some(rows)
             }
             Connector::Conv(conv) => {
-                let from = pixels(link.pre.order, conv.source, sender.slice);
+                let from = pixels(sender.order, conv.source, sender.slice);
                 let to = pixels(self.order, conv.target, slice);
                 let taps = taps(conv, from, to);
                 let span = u64::from(from.1 - from.0 + 1);
@@ -242,7 +245,7 @@ impl Synapses {
         let mut before = vec![0u64; post.n_atoms() + 1];
         let slice = sender.slice;
         for position in slice.lo as usize..(slice.lo + slice.n) as usize {
-            let atom = pre.order.atom_at(position, &pre.shape);
+            let atom = sender.order.atom_at(position, &pre.shape);
             for &to in list.of(atom).1 {
                 before[order.position_of(to as usize, &post.shape) + 1] += 1;
             }

@@ -395,6 +395,7 @@ mod tests {
         Sender {
             vertex: VertexId::from_index(vertex),
             slice: AtomSlice { lo, n },
+            order: AtomOrder::RowMajor,
         }
     }
 
