@@ -44,7 +44,7 @@ sections! {
     Clock clock { pe_high_hz: u64, pe_low_hz: u64, timer_hz: u64, noc_hz: u64, router_hz: u64, }
     /// Local memory of a PE, in bytes.
     Memory memory {
-        sram_base: u32, sram_bytes: u32, text_reserve: u32, stack_bytes: u32, events_bytes: u32,
+        sram_base: u32, sram_bytes: u32, text_reserve: u32, text_per_rows: u32, stack_bytes: u32, events_bytes: u32,
     }
     /// Timer 1: base address, register offsets, the start command, its interrupt line.
     Timer timer {
@@ -167,9 +167,14 @@ impl Target {
         if u64::from(m.text_reserve) + u64::from(m.stack_bytes) > u64::from(m.sram_bytes) {
             return wrong("memory.text_reserve + memory.stack_bytes exceed memory.sram_bytes");
         }
-        if [m.text_reserve, m.stack_bytes, m.events_bytes]
-            .iter()
-            .any(|b| !b.is_multiple_of(16))
+        if [
+            m.text_reserve,
+            m.text_per_rows,
+            m.stack_bytes,
+            m.events_bytes,
+        ]
+        .iter()
+        .any(|b| !b.is_multiple_of(16))
         {
             return wrong("sizes in [memory] must be multiples of 16");
         }

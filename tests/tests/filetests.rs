@@ -75,6 +75,7 @@ fn instructions(text: &str) -> (Vec<String>, MappingOptions) {
                 let n = n.parse().expect("a number");
                 options.atoms_per_core.insert(name.to_owned(), n);
             }
+            ["schedule", kind] => options.schedule = kind.parse().expect("a schedule"),
             _ => panic!("unknown instruction `{part}`"),
         }
     }

@@ -221,8 +221,12 @@ impl Need {
         target: &Target,
     ) -> Vec<(RegionKind, u64)> {
         let memory = &target.memory;
+        let rows = bundles.len() as u64 * u64::from(memory.text_per_rows);
         let mut all = vec![
-            (RegionKind::Text, u64::from(memory.text_reserve)),
+            (
+                RegionKind::Text,
+                align(u64::from(memory.text_reserve) + rows),
+            ),
             (RegionKind::Control, u64::from(control::BYTES)),
         ];
         match &self.kind {
