@@ -89,10 +89,10 @@ fn brute(
 ) -> Vec<f64> {
     let (per_in, per_out) = (c_in / groups, c_out / groups);
     let mut y = Vec::new();
-    for co in 0..c_out {
+    for (co, &offset) in bias.iter().enumerate().take(c_out) {
         for oy in 0..h.out {
             for ox in 0..w.out {
-                let mut sum = bias[co];
+                let mut sum = offset;
                 for ci in 0..per_in {
                     for ky in 0..h.kernel {
                         for kx in 0..w.kernel {

@@ -271,10 +271,11 @@ fn settle_op(op: &mut Op, shape: &Shape) {
         *declared = Some(shape.clone());
     }
     own::for_each_parameter(op, |t| {
-        if t.len() > 1 && t.shape() != shape {
-            if let Some(settled) = spread(t, shape) {
-                *t = settled;
-            }
+        if t.len() > 1
+            && t.shape() != shape
+            && let Some(settled) = spread(t, shape)
+        {
+            *t = settled;
         }
     });
 }
