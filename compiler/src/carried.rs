@@ -8,7 +8,7 @@ use ir::app::Sends;
 use ir::diag::Result;
 use ir::image::Program;
 use ir::network::Network;
-use ir::{Code, Diagnostic, Origin};
+use ir::{Code, Diagnostic, NodeId, Origin};
 use std::collections::BTreeMap;
 
 /// What each Input carries, by node name.
@@ -75,6 +75,16 @@ pub fn of_data(set: &InputSet) -> Carried {
             (name.clone(), up_to(most as u32))
         })
         .collect()
+}
+
+/// Least and greatest value of the Inputs that have bounds.
+pub fn ranges(network: &Network, carried: &Carried) -> BTreeMap<NodeId, (f64, f64)> {
+    let range = |id: NodeId| {
+        let sends = carried.get(&network.nodes[id].name);
+        let most = sends.copied().unwrap_or(Sends::Spikes).max_count()?;
+        Some((id, (0.0, f64::from(most))))
+    };
+    network.inputs().into_iter().filter_map(range).collect()
 }
 
 /// What a compiled program's inputs carry.

@@ -232,6 +232,8 @@ fn compile(
     let network = source.module.network.clone();
     let golden = Golden::new(&network, &source.module.semantics)?;
     let mut warnings = golden.warnings().to_vec();
+    let ranges = carried::ranges(&network, &source.module.inputs);
+    warnings.extend(golden.unreachable(&network, &ranges));
     let unused = driver::unused(&golden, &source.typed);
     warnings.extend(driver::unused_warnings(&unused));
 

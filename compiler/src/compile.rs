@@ -1,6 +1,7 @@
 //! `s2c compile`: a network file becomes a bundle.
 
 use crate::bundle;
+use crate::carried;
 use crate::cli::{Common, CompileArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::{self, Watch};
@@ -52,6 +53,9 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
         }
         let golden = Golden::new(&source.module.network, &source.module.semantics)?;
         driver::add_new(&mut warnings, golden.warnings());
+        let network = &source.module.network;
+        let ranges = carried::ranges(network, &source.module.inputs);
+        driver::add_new(&mut warnings, &golden.unreachable(network, &ranges));
         unused = driver::unused(&golden, &source.typed);
         driver::add_new(&mut warnings, &driver::unused_warnings(&unused));
     }
