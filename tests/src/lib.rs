@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod differential;
+pub mod lab;
 pub mod pipeline;
 pub mod random;
 pub mod sweep;

@@ -2,8 +2,6 @@
 //! emulator's core and QEMU leave the same memory, and it is what the meaning of
 //! the projections says.
 
-mod lab;
-
 use codegen::contents::{self, Ends};
 use codegen::kernels::{
     Addressing, Carries, ConvRow, DelayedRows, DenseRow, Kernel, KeyRange, Pair, Receive, RowBlock,
@@ -14,7 +12,7 @@ use ir::machine_graph::AtomSlice;
 use ir::memory::{control, padded};
 use ir::tensor::{Data, Shape, Tensor};
 use ir::{DType, Id, Origin, PopId};
-use lab::{Lab, SEND};
+use tests::lab::{Lab, SEND};
 
 const CONTROL: u32 = 0x1_d000;
 const SINK: u32 = 0x5000;
@@ -119,9 +117,9 @@ impl Wired {
         let shape = connector.weight_shape(n_pre, n_post);
         let len = shape.len();
         let data = match pair.weight_bytes() {
-            1 => Data::I8((0..len).map(|_| lab.rng.next() as i8).collect()),
-            2 => Data::I16((0..len).map(|_| lab.rng.next() as i16).collect()),
-            _ => Data::I32((0..len).map(|_| lab.rng.next() as i32).collect()),
+            1 => Data::I8((0..len).map(|_| lab.rng.draw() as i8).collect()),
+            2 => Data::I16((0..len).map(|_| lab.rng.draw() as i16).collect()),
+            _ => Data::I32((0..len).map(|_| lab.rng.draw() as i32).collect()),
         };
         let projection = Projection {
             name: "w".to_owned(),
@@ -374,7 +372,7 @@ fn values_go_to_the_row_of_the_tick_before() {
         let mut expected = vec![0u32; padded(atoms) as usize];
         for k in 0..9 {
             let index = lab.below(atoms);
-            let value = lab.rng.next();
+            let value = lab.rng.draw();
             lab.word(RING + 8 * k, value);
             lab.word(RING + 8 * k + 4, KEY + index);
             expected[index as usize] = value;

@@ -2,8 +2,6 @@
 //! CLIF, the emulator's core and QEMU leave the same memory, and it is what the
 //! law in `ir::neuron::DiscreteNeuron` says.
 
-mod lab;
-
 use codegen::kernels::{
     Addressing, FireOps, MembraneOp, Operand, Output, ResetOp, SynapseOps, Update,
 };
@@ -11,7 +9,7 @@ use ir::DType;
 use ir::memory::{control, padded};
 use ir::neuron::MAX_COUNT;
 use ir::semantics::{Compare, SpikeOn};
-use lab::{Lab, SEND};
+use tests::lab::{Lab, SEND};
 
 const CONTROL: u32 = 0x1_d000;
 const RECORD: u32 = 0x1_c000;
@@ -36,7 +34,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn given(&mut self, low: f32, high: f32) -> Given {
-        let draw = |lab: &mut Lab| low + (lab.rng.next() as f32 / 2f32.powi(32)) * (high - low);
+        let draw = |lab: &mut Lab| low + (lab.rng.draw() as f32 / 2f32.powi(32)) * (high - low);
         if self.lab.one_in(2) {
             let value = draw(self.lab);
             return Given {

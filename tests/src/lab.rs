@@ -1,23 +1,24 @@
 //! Random memory in which one kernel runs three ways: as host code from the
 //! same CLIF, on the emulator's core, and in QEMU. All must leave the same bytes.
 
+use crate::bare::{self, DATA};
 use codegen::kernels::{Kernel, Send};
 use runtime_sim::host::{HostKernel, HostMemory};
-use tests::bare::{self, DATA};
 
 /// Where the pretended registers are: plain memory with the status ready.
-pub(crate) const STATUS: u32 = 0x1_e000;
-pub(crate) const SEND: Send = Send {
+pub const STATUS: u32 = 0x1_e000;
+pub const SEND: Send = Send {
     status: STATUS,
     payload: STATUS + 4,
     key: STATUS + 8,
 };
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same everywhere.
-pub(crate) struct Rng(u64);
+#[derive(Debug)]
+pub struct Rng(u64);
 
 impl Rng {
-    pub(crate) fn next(&mut self) -> u32 {
+    pub fn draw(&mut self) -> u32 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -25,13 +26,14 @@ impl Rng {
     }
 }
 
-pub(crate) struct Lab {
-    pub(crate) rng: Rng,
-    pub(crate) data: Vec<u8>,
+#[derive(Debug)]
+pub struct Lab {
+    pub rng: Rng,
+    pub data: Vec<u8>,
 }
 
 impl Lab {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut lab = Self {
             rng: Rng(seed),
             data: vec![0; (DATA.end - DATA.start) as usize],
@@ -39,32 +41,32 @@ impl Lab {
         lab.word(STATUS, 0x8000_0000);
         lab
     }
-    pub(crate) fn put(&mut self, addr: u32, bytes: &[u8]) {
+    pub fn put(&mut self, addr: u32, bytes: &[u8]) {
         let at = (addr - DATA.start) as usize;
         self.data[at..at + bytes.len()].copy_from_slice(bytes);
     }
-    pub(crate) fn word(&mut self, addr: u32, word: u32) {
+    pub fn word(&mut self, addr: u32, word: u32) {
         self.put(addr, &word.to_le_bytes());
     }
-    pub(crate) fn below(&mut self, n: u32) -> u32 {
-        self.rng.next() % n
+    pub fn below(&mut self, n: u32) -> u32 {
+        self.rng.draw() % n
     }
     /// A number from `low` to `high`.
-    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below(high - low + 1)
     }
-    pub(crate) fn one_in(&mut self, n: u32) -> bool {
+    pub fn one_in(&mut self, n: u32) -> bool {
         self.below(n) == 0
     }
     /// A float of moderate size and either sign, sometimes an exact zero.
-    pub(crate) fn float(&mut self, scale: f32) -> f32 {
+    pub fn float(&mut self, scale: f32) -> f32 {
         match self.below(16) {
             0 => 0.0,
-            _ => (self.rng.next() as i32 as f32) / 2f32.powi(31) * scale,
+            _ => (self.rng.draw() as i32 as f32) / 2f32.powi(31) * scale,
         }
     }
     /// Puts `n` such floats at `addr`, and gives them.
-    pub(crate) fn floats(&mut self, addr: u32, n: u32, scale: f32) -> Vec<f32> {
+    pub fn floats(&mut self, addr: u32, n: u32, scale: f32) -> Vec<f32> {
         let all: Vec<f32> = (0..n).map(|_| self.float(scale)).collect();
         for (k, x) in (0..).zip(&all) {
             self.put(addr + 4 * k, &x.to_le_bytes());
@@ -73,7 +75,7 @@ impl Lab {
     }
 
     /// Runs `guest` everywhere and compares; returns the data left behind.
-    pub(crate) fn agree(&self, guest: &[Kernel], host: Kernel, args: &[u32]) -> After {
+    pub fn agree(&self, guest: &[Kernel], host: Kernel, args: &[u32]) -> After {
         let image = bare::image(guest, args, &self.data);
         let emulated = bare::emulate(&image).data;
         let name = host.name().to_owned();
@@ -89,7 +91,7 @@ impl Lab {
             "{name}: emulator and host differ at {:#x}",
             first_difference(&emulated, on_host)
         );
-        if tests::tool("qemu-system-arm") {
+        if crate::tool("qemu-system-arm") {
             let folder = tempfile::tempdir().expect("a scratch folder");
             let in_qemu = bare::qemu(&image, folder.path());
             assert!(
@@ -103,17 +105,18 @@ impl Lab {
 }
 
 /// What a kernel left.
-pub(crate) struct After(Vec<u8>);
+#[derive(Debug)]
+pub struct After(Vec<u8>);
 
 impl After {
-    pub(crate) fn word(&self, addr: u32) -> u32 {
+    pub fn word(&self, addr: u32) -> u32 {
         let at = (addr - DATA.start) as usize;
         u32::from_le_bytes(self.0[at..at + 4].try_into().expect("four bytes"))
     }
-    pub(crate) fn words(&self, addr: u32, n: u32) -> Vec<u32> {
+    pub fn words(&self, addr: u32, n: u32) -> Vec<u32> {
         (0..n).map(|k| self.word(addr + 4 * k)).collect()
     }
-    pub(crate) fn halves(&self, addr: u32, n: u32) -> Vec<i32> {
+    pub fn halves(&self, addr: u32, n: u32) -> Vec<i32> {
         let at = (addr - DATA.start) as usize;
         let halves = self.0[at..at + 2 * n as usize].chunks_exact(2);
         let half = |b: &[u8]| i32::from(i16::from_le_bytes([b[0], b[1]]));
