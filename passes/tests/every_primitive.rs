@@ -178,7 +178,8 @@ fn values_delays_and_loops_are_cut_and_laid_out() {
         "reset snntorch-subtract hold-after-spike auto recurrent-bias-t0 off",
         "reset multi-subtract compare ge syn-decay after",
         "edge-delay chip",
-        "reset zero hold-after-spike on bias membrane spike-on old",
+        "reset zero hold-after-spike on bias membrane",
+        "reset subtract bias membrane spike-on old",
     ] {
         for caps in [
             &[][..],

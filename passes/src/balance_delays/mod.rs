@@ -77,7 +77,7 @@ pub fn balance(app: &AppGraph, schedule: Schedule, counts: u64) -> Result<TickPl
     let (ticks, latency) = match schedule {
         Schedule::Pipelined => (1, latencies(app, 1)?),
         Schedule::Auto => fewest_ticks(app, counts)?,
-        Schedule::Phased => phases(app)?,
+        Schedule::Phased => phases(app, counts)?,
     };
     if !counts.is_multiple_of(u64::from(ticks)) {
         return Err(broken_ticks(ticks, counts).into());
@@ -138,8 +138,7 @@ fn latencies(app: &AppGraph, ticks: u32) -> Result<Latencies> {
     Ok(latency)
 }
 
-/// The fewest ticks a step without a positive cycle. Where they don't divide
-/// the step, a few more may; longer ticks are not worth more than that.
+/// The fewest ticks a step without a positive cycle, or a few more.
 fn fewest_ticks(app: &AppGraph, counts: u64) -> Result<(u32, Latencies)> {
     // A cycle has at most one projection for each population and lags by at
     // least one step, unless it lags by none, which no number of ticks helps.
@@ -155,20 +154,28 @@ fn fewest_ticks(app: &AppGraph, counts: u64) -> Result<(u32, Latencies)> {
             Err(_) => low = middle + 1,
         }
     }
-    let divides = |ticks: &u32| counts.is_multiple_of(u64::from(*ticks));
-    let ticks = (low..=low.saturating_mul(2)).find(divides).unwrap_or(low);
+    let ticks = dividing(low, counts);
     Ok((ticks, latencies(app, ticks)?))
 }
 
-/// As many ticks as the longest chain within a step has populations.
-fn phases(app: &AppGraph) -> Result<(u32, Latencies)> {
+/// At least `ticks`, a few more if that divides the step of `counts` timer
+/// counts.
+fn dividing(ticks: u32, counts: u64) -> u32 {
+    let divides = |ticks: &u32| counts.is_multiple_of(u64::from(*ticks));
+    let found = (ticks..=ticks.saturating_mul(2)).find(divides);
+    found.unwrap_or(ticks)
+}
+
+/// As many ticks as the longest chain within a step has populations, or a few
+/// more.
+fn phases(app: &AppGraph, counts: u64) -> Result<(u32, Latencies)> {
     // With so many ticks a lag always makes up for the rest of its cycle.
     let enough = u32::try_from(app.populations.len())
         .unwrap_or(u32::MAX)
         .max(1);
     let levels = latencies(app, enough)?;
     let last = levels.values().copied().max().unwrap_or(0);
-    Ok((last + 1, levels))
+    Ok((dividing(last + 1, counts), levels))
 }
 
 fn broken_ticks(ticks: u32, counts: u64) -> Diagnostic {

@@ -104,7 +104,7 @@ fn each_neuron_has_its_own_scale() {
 #[test]
 fn the_grid_disturbs_the_sums_of_all_spike_patterns_least() {
     let weights = [0.83, -0.417, 0.2291, 0.0543, -0.3717, 0.618];
-    let mut app = graph(1, &weights);
+    let mut app = graph(weights.len(), &weights);
     run(&mut app, &mode(WeightMode::Int8)).expect("plain");
     let disturbance = |steps: f64| -> f64 {
         let scale = steps / 0.83;
