@@ -19,6 +19,7 @@ use crate::report;
 use crate::tracks::{Kind, Tracks, accuracy};
 use ir::diag::{Diagnostics, Result};
 use ir::golden::Golden;
+use ir::semantics::SpikeOn;
 use ir::{Code, Diagnostic, Observable, Origin};
 use json::{Accuracy, CheckReport, EmulatedJson, Four};
 use std::time::Instant;
@@ -79,6 +80,9 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     let network = prepared.source.module.network.clone();
     let requests = options::record_requests(&args.record);
     let nodes = engines::find_nodes(&network, &requests)?;
+    if !requests.is_empty() && prepared.source.module.semantics.spike_on == SpikeOn::Old {
+        show.remark(engines::EARLY_ROWS);
+    }
     let ports = data::ports_of(&network);
     let (set, warnings) =
         crate::feed::read(&args.input, &ports, prepared.source.module.semantics.dt)?;

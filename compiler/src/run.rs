@@ -69,6 +69,10 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let target = options::target(&args.target)?;
     let loaded = bundle::read(&args.bundle, &target)?;
     let requests = options::record_requests(&args.record);
+    let spike_on = loaded.options.get("spike_on");
+    if !requests.is_empty() && spike_on.and_then(serde_json::Value::as_str) == Some("old") {
+        show.remark(engines::EARLY_ROWS);
+    }
     let ports = ports(&loaded.images.program);
     let dt = loaded.options.get("dt").and_then(serde_json::Value::as_f64);
     let (set, warnings) = crate::feed::read(&args.input, &ports, dt)?;

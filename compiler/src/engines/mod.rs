@@ -10,6 +10,11 @@
 
 mod chip;
 
+/// Said where nodes are recorded with `--spike-on old`: outputs line up with
+/// golden, the packets of single neurons may not.
+pub const EARLY_ROWS: &str = "recorded rows: with --spike-on old the chip sends a spike as soon as \
+    it is known; its packets may stand one step before golden's row";
+
 pub use chip::{Emulated, emulate, fixed};
 
 use crate::carried::Carried;
