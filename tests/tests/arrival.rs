@@ -61,7 +61,7 @@ fn shuffled_packets_change_nothing() {
         let expected = machine.run_sample(&run).expect("it runs");
         let bytes = memories(&machine, verified.module());
         let sent: u64 = expected.pes.iter().map(|p| p.sent).sum();
-        assert!(sent > 100, "{}: {sent} packets", net.name);
+        assert!(sent > 50, "{}: {sent} packets", net.name);
         for seed in 1..=3 {
             let mut other = machine.clone();
             other.shuffle_arrivals(seed, SHUFFLE);
