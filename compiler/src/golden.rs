@@ -1,6 +1,7 @@
 //! `s2c golden`: the float64 reference alone.
 
 use crate::arrays::file_bytes;
+use crate::carried;
 use crate::cli::{Common, GoldenArgs, MappingArgs, PortArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::Watch;
@@ -48,6 +49,8 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
     let nodes = engines::find_nodes(&network, &requests)?;
     let golden = Golden::new(&network, &source.module.semantics)?;
     show.show(golden.warnings());
+    let ranges = carried::ranges(&network, &carried);
+    show.show(&golden.unreachable(&network, &ranges));
     let unused = driver::unused(&golden, &source.typed);
     show.show(&driver::unused_warnings(&unused));
 
@@ -74,7 +77,9 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
             }
         }
     } else {
-        engines::golden(&golden, &network, feed, &carried, &nodes, run)?
+        let done = engines::golden(&golden, &network, feed, &carried, &nodes, run)?;
+        show.show(&done.silent);
+        (done.tracks, done.latencies)
     };
     if let Some(path) = &args.output {
         let bytes = file_bytes(&tracks, path, dt)?;

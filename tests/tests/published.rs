@@ -30,21 +30,65 @@ fn raster(file: &Path) -> Vec<i64> {
     rows.map(|&v| i64::from(v)).collect()
 }
 
+/// Test sample 0 as an input file of one sample.
+fn sample(folder: &Path) -> Option<std::path::PathBuf> {
+    let file = corpus("braille/ds_test_sample0_256x12_u8_label1.npy")?;
+    let x: Array2<u8> = read_npy(file).expect("steps of 12 sensors");
+    let (steps, n) = x.dim();
+    let x = x.into_shape_with_order((1, steps, n)).expect("one sample");
+    let input = folder.join("sample.npy");
+    write_npy(&input, &x).expect("written");
+    Some(input)
+}
+
+/// Golden with each framework's settings shows that framework's raster. The
+/// paper's snnTorch ran without the hold rule.
+#[test]
+fn the_rasters_of_the_frameworks() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (Some(net), Some(input)) = (corpus(BIAS_ZERO), sample(folder.path())) else {
+        return;
+    };
+    let out = folder.path().join("out.npz");
+    for (framework, spikes, meaning) in [
+        (
+            "snntorch",
+            119.0,
+            &["--profile", "snntorch", "--hold-after-spike", "off"][..],
+        ),
+        ("norse", 118.0, &["--profile", "norse", "--dt", "1e-4"]),
+        ("spyx", 151.0, &["--profile", "spyx", "--dt", "1e-4"]),
+    ] {
+        let Some(file) = corpus(&format!(
+            "braille/{framework}_activity_noDelay_bias_zero.npy"
+        )) else {
+            continue;
+        };
+        let published: Array2<f32> = read_npy(file).expect("a raster");
+        assert_eq!(published.sum(), spikes, "{framework}");
+        let golden = ["golden", text(&net), "--input", text(&input)];
+        let show = ["-o", text(&out), "--record", "lif1.lif", "-q"];
+        ok(&[&golden[..], meaning, &show].concat());
+        let found = raster(&out);
+        assert_eq!(found.len(), published.len());
+        let wrong = found
+            .iter()
+            .zip(&published)
+            .filter(|(a, b)| **a as f32 != **b);
+        assert_eq!(wrong.count(), 0, "{framework}");
+    }
+}
+
 #[test]
 fn the_raster_that_a_chip_recorded() {
-    let (Some(net), Some(sample), Some(chip)) = (
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (Some(net), Some(input), Some(chip)) = (
         corpus(BIAS_ZERO),
-        corpus("braille/ds_test_sample0_256x12_u8_label1.npy"),
+        sample(folder.path()),
         corpus("braille/s2_activity_noDelay_bias_zero.npy"),
     ) else {
         return;
     };
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let input = folder.path().join("sample.npy");
-    let x: Array2<u8> = read_npy(sample).expect("steps of 12 sensors");
-    let (steps, n) = x.dim();
-    let x = x.into_shape_with_order((1, steps, n)).expect("one sample");
-    write_npy(&input, &x).expect("written");
     let chip: Array2<i64> = read_npy(chip).expect("a raster");
     assert_eq!(chip.dim(), (256, 38));
     assert_eq!(chip.sum(), 119, "the recording has 119 spikes");

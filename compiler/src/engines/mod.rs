@@ -24,7 +24,7 @@ use crate::front::data::{InputSet, PortSpec};
 use crate::options::{RecordRequest, escape};
 use crate::tracks::{Kind, Track, Tracks, kind};
 use ir::diag::Result;
-use ir::golden::Golden;
+use ir::golden::{Golden, silent};
 use ir::{Code, Diagnostic, Network, NodeId, Observable, Origin, Series};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -128,6 +128,15 @@ fn in_order<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }
 
+/// What golden gives.
+#[derive(Debug)]
+pub struct Interpreted {
+    pub tracks: Tracks,
+    pub latencies: Latencies,
+    /// Warnings about nodes that never spiked in any sample.
+    pub silent: Vec<Diagnostic>,
+}
+
 /// Runs golden on every sample.
 pub fn golden(
     golden: &Golden,
@@ -136,7 +145,7 @@ pub fn golden(
     carried: &Carried,
     record: &[(NodeId, Observable)],
     options: RunOptions,
-) -> Result<(Tracks, Latencies)> {
+) -> Result<Interpreted> {
     let steps = feed.set.steps;
     let outputs = network.outputs();
     let shown: Vec<NodeId> = outputs
@@ -179,7 +188,11 @@ pub fn golden(
         };
         rhythm.cut(series, steps, options.align)
     };
+    let mut sent: BTreeMap<NodeId, u64> = BTreeMap::new();
     for traces in in_order(results)? {
+        for (id, count) in traces.spikes {
+            *sent.entry(id).or_default() += count;
+        }
         for (t, (id, series)) in tracks.outputs.iter_mut().zip(traces.outputs) {
             t.samples.push(cut(id, series));
         }
@@ -194,7 +207,12 @@ pub fn golden(
             (network.nodes[id].name.clone(), latency)
         })
         .collect();
-    Ok((tracks, latencies))
+    let sent: Vec<(NodeId, u64)> = sent.into_iter().collect();
+    Ok(Interpreted {
+        tracks,
+        latencies,
+        silent: silent(network, &sent),
+    })
 }
 
 #[cfg(test)]
