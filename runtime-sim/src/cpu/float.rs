@@ -92,10 +92,19 @@ fn is_zero(x: u32) -> bool {
     x & !SIGN == 0
 }
 
-/// Neither zero, denormal, infinite nor NaN.
+/// Neither zero, infinite nor NaN, nor so small that it may have been denormal before
+/// it was rounded (which is an underflow): exponents 2 to 254.
 #[inline(always)]
 fn is_normal(x: u32) -> bool {
-    (x & INFINITY).wrapping_sub(0x0080_0000) < 0x7f00_0000
+    (x & INFINITY).wrapping_sub(0x0100_0000) < 0x7e80_0000
+}
+
+/// Whether the host's `a + b = sum`, a normal number, lost anything.
+#[inline(always)]
+fn sum_is_inexact(a: f32, b: f32, sum: f32) -> bool {
+    // Knuth's two-sum gives the rounding error exactly.
+    let b_part = sum - a;
+    (a - (sum - b_part)) + (b - b_part) != 0.0
 }
 
 fn wide(x: u32) -> f64 {
@@ -135,10 +144,17 @@ impl Fpu {
         }
     }
 
-    /// True if a normal result of the host's operation is the answer, flags included.
+    /// True if a normal or exact result of the host's operation is the answer.
     #[inline(always)]
     fn fast(self) -> bool {
-        self.fpscr & (FZ | RMODE | IXC) == IXC
+        self.fpscr & (FZ | RMODE) == 0
+    }
+
+    /// True if "inexact" was noted. Each handler starts without it, and programs whose
+    /// arithmetic is exact (integers in floats) never note it.
+    #[inline(always)]
+    fn noted(self) -> bool {
+        self.fpscr & IXC != 0
     }
 
     fn raise(&mut self, flags: u32) {
@@ -237,11 +253,22 @@ impl Fpu {
     /// `a + b`.
     #[inline(always)]
     pub fn add(&mut self, a: u32, b: u32) -> u32 {
-        let sum = (f32::from_bits(a) + f32::from_bits(b)).to_bits();
-        if self.fast() && is_normal(sum) {
-            return sum;
+        let (x, y) = (f32::from_bits(a), f32::from_bits(b));
+        self.fast_sum(x, y).unwrap_or_else(|| self.add_exact(a, b))
+    }
+
+    #[inline(always)]
+    fn fast_sum(&mut self, a: f32, b: f32) -> Option<u32> {
+        let sum = a + b;
+        let bits = sum.to_bits();
+        // A sum that is zero is exact.
+        if !self.fast() || !(is_normal(bits) || is_zero(bits)) {
+            return None;
         }
-        self.add_exact(a, b)
+        if !self.noted() && sum_is_inexact(a, b, sum) {
+            self.raise(IXC);
+        }
+        Some(bits)
     }
 
     #[inline(never)]
@@ -277,8 +304,8 @@ impl Fpu {
     /// `a - b`.
     #[inline(always)]
     pub fn sub(&mut self, a: u32, b: u32) -> u32 {
-        let difference = (f32::from_bits(a) - f32::from_bits(b)).to_bits();
-        if self.fast() && is_normal(difference) {
+        let (x, y) = (f32::from_bits(a), f32::from_bits(b));
+        if let Some(difference) = self.fast_sum(x, -y) {
             return difference;
         }
         // A NaN operand keeps its sign.
@@ -292,9 +319,20 @@ impl Fpu {
     /// `a * b`.
     #[inline(always)]
     pub fn mul(&mut self, a: u32, b: u32) -> u32 {
-        let product = (f32::from_bits(a) * f32::from_bits(b)).to_bits();
-        if self.fast() && is_normal(product) {
-            return product;
+        let (x, y) = (f32::from_bits(a), f32::from_bits(b));
+        let product = x * y;
+        let bits = product.to_bits();
+        if self.fast() {
+            if is_normal(bits) {
+                // The double product is exact.
+                if !self.noted() && f64::from(x) * f64::from(y) != f64::from(product) {
+                    self.raise(IXC);
+                }
+                return bits;
+            }
+            if is_zero(bits) && (is_zero(a) || is_zero(b)) {
+                return bits;
+            }
         }
         self.mul_exact(a, b)
     }
@@ -460,6 +498,42 @@ mod tests {
                 same(fpu.fma(c, a, b), x.mul_add(y, z)),
                 "fma {x:e} {y:e} {z:e}"
             );
+        }
+    }
+
+    /// Values and all flags, where the host's operation is the answer and where not.
+    #[test]
+    fn usual_and_exact_paths_note_the_same() {
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 32) as u32
+        };
+        for round in 0..400_000_u32 {
+            // Few fraction bits, so that many results are exact; exponents near each
+            // other, at the ends of the range, or anywhere.
+            let mut operand = || {
+                let fraction = next() & 0x7f_ffff & !0 << (next() % 24);
+                let exponent = match round % 4 {
+                    0 => 120 + next() % 16,
+                    1 => next() % 4,
+                    2 => 60 + next() % 8,
+                    _ => next() % 256,
+                };
+                next() & SIGN | exponent << 23 | fraction
+            };
+            let (a, b) = (operand(), operand());
+            for fpscr in [0, IXC] {
+                let (mut usual, mut exact) = (Fpu { fpscr }, Fpu { fpscr });
+                assert_eq!(usual.add(a, b), exact.add_exact(a, b), "{a:#x} + {b:#x}");
+                assert_eq!(usual, exact, "{a:#x} + {b:#x}");
+                assert_eq!(usual.mul(a, b), exact.mul_exact(a, b), "{a:#x} * {b:#x}");
+                assert_eq!(usual, exact, "{a:#x} * {b:#x}");
+                if !is_nan(b) {
+                    assert_eq!(usual.sub(a, b), exact.add_exact(a, b ^ SIGN));
+                    assert_eq!(usual, exact, "{a:#x} - {b:#x}");
+                }
+            }
         }
     }
 

@@ -22,6 +22,10 @@ impl Fpu {
         frac: u32,
         mode: Rounding,
     ) -> u32 {
+        // Up to 24 bits without a fraction are exact in every mode.
+        if frac == 0 && value.unsigned_abs() <= 1 << 24 {
+            return (value as f32).to_bits();
+        }
         if value == 0 {
             return 0;
         }
