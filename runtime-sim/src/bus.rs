@@ -1,6 +1,12 @@
 //! What a core reaches beyond its SRAM: the devices at the target's addresses.
+//!
+//! Beside answering accesses, devices act on their own. Timer 1 does so through
+//! [`Timer`] itself, since its interrupts are what ticks are counted by. Every other
+//! device says through [`Bus::due`] when it next acts, and acts in [`Bus::expire`].
+//! What a write starts and needs memory for is done in [`Bus::service`], which is
+//! called before the next instruction (the write asks for that by `Effects::stop`).
 
-use crate::cpu::{BusError, Effects, Mmio, Size};
+use crate::cpu::{BusError, Effects, Memory, Mmio, Size};
 use crate::mmio::comms::Comms;
 use crate::mmio::timer::Timer;
 use ir::Target;
@@ -43,6 +49,32 @@ impl Bus {
     /// The cycle at which the timer interrupt was acknowledged, once.
     pub fn take_acknowledged(&mut self) -> Option<u64> {
         self.acknowledged.take()
+    }
+
+    /// When a device other than timer 1 next does something on its own.
+    pub fn due(&self) -> Option<u64> {
+        let devices: [Option<u64>; 0] = [];
+        devices.into_iter().flatten().min()
+    }
+
+    /// True while a device is at work for the program: a PE that sleeps meanwhile has
+    /// not ended its work.
+    pub fn working(&self) -> bool {
+        false
+    }
+
+    /// Does what the program's accesses have asked for and memory is needed for.
+    pub fn service(&mut self, memory: &mut Memory) {
+        for (addr, word) in self.comms.take_stores() {
+            // An enabled ring lies inside SRAM: the controller checks it.
+            let _ = memory.write(addr, &word.to_le_bytes());
+        }
+    }
+
+    /// Lets every device act that is due at `time` or before, so that what is due next
+    /// lies behind `time`; says what that did to interrupt lines.
+    pub fn expire(&mut self, _time: u64, _memory: &mut Memory) -> Effects {
+        Effects::default()
     }
 
     fn device(&self, addr: u32, size: Size) -> Result<Device, BusError> {
@@ -101,7 +133,7 @@ impl Mmio for Bus {
     }
 
     fn effects(&mut self) -> Effects {
-        self.effects.wait = self.wait;
+        self.effects.wait += self.wait;
         std::mem::take(&mut self.effects)
     }
 }

@@ -3,7 +3,8 @@
 //! The PE's own timer divides its time into ticks: tick t lasts from the timer's
 //! interrupt t to its interrupt t + 1. *Work* is what the program does for one
 //! interrupt: it begins when the interrupt wakes the core and ends when the core
-//! sleeps. If an interrupt comes while the core is still awake, a deadline is
+//! sleeps outside of handlers with no device at work for it (a program that sleeps
+//! until the MAC array is done is still at work). If an interrupt comes while the core is still awake, a deadline is
 //! missed; then the next work begins when the program acknowledges the late
 //! interrupt, which programs do before anything else.
 
@@ -176,7 +177,15 @@ impl Pe {
         if self.core.can_run() {
             Some(self.core.cycle)
         } else {
-            self.bus.timer.due().map(|due| due.max(self.core.cycle))
+            self.due().map(|due| due.max(self.core.cycle))
+        }
+    }
+
+    /// When a device next does something on its own.
+    fn due(&self) -> Option<u64> {
+        match (self.bus.timer.due(), self.bus.due()) {
+            (Some(timer), Some(device)) => Some(timer.min(device)),
+            (timer, device) => timer.or(device),
         }
     }
 
@@ -234,14 +243,7 @@ impl Pe {
     /// Lets packets arrive up to `cycle`, which the PE's clock has reached.
     pub(crate) fn receive_until(&mut self, cycle: u64) {
         self.bus.comms.advance(cycle);
-        self.store_ring();
-    }
-
-    fn store_ring(&mut self) {
-        for (addr, word) in self.bus.comms.take_stores() {
-            // An enabled ring lies inside SRAM: the controller checks it.
-            let _ = self.memory.write(addr, &word.to_le_bytes());
-        }
+        self.bus.service(&mut self.memory);
     }
 
     /// Runs from `time` (if asleep, else from the PE's clock) until the program
@@ -258,6 +260,17 @@ impl Pe {
         self.bus.comms.set_horizon(horizon);
         loop {
             let due = self.bus.timer.due().unwrap_or(u64::MAX);
+            // Without a running timer the run ends at a time.
+            let last = if due == u64::MAX {
+                session.end_time
+            } else {
+                due
+            };
+            let device = self.bus.due().filter(|&d| d <= last).unwrap_or(u64::MAX);
+            if self.core.cycle >= device {
+                self.device_acts(device);
+                continue;
+            }
             if self.core.cycle >= due {
                 if self.timer_interrupt(due, session)? {
                     return Ok(Pause::Ended);
@@ -265,7 +278,8 @@ impl Pe {
                 continue;
             }
             if !self.core.can_run() {
-                return Ok(Pause::Asleep(self.bus.timer.due()));
+                let next = due.min(device);
+                return Ok(Pause::Asleep(Some(next).filter(|&d| d != u64::MAX)));
             }
             if self.core.is_asleep() {
                 self.work.fuel_from = self.core.cycle;
@@ -278,14 +292,10 @@ impl Pe {
                 self.work.ended = true;
                 return Ok(Pause::Ended);
             }
-            let end = if due == u64::MAX {
-                session.end_time
-            } else {
-                due
-            };
-            let exit = self.execute(end.min(fuel));
+            let exit = self.execute(last.min(device).min(fuel));
             self.after_run(session)?;
             match exit {
+                Exit::Wfi | Exit::Wfe if self.waits() => {}
                 Exit::Wfi | Exit::Wfe => self.end_work(self.core.cycle),
                 Exit::CycleLimit | Exit::Device => {}
                 Exit::Fault(fault) => match self.bus.comms.take_blocked() {
@@ -302,6 +312,21 @@ impl Pe {
         }
     }
 
+    /// Whether a core that sleeps is in the middle of its work.
+    fn waits(&self) -> bool {
+        self.core.exception() != 0 || self.bus.working()
+    }
+
+    /// Devices are due at `due`, which the clock has reached.
+    fn device_acts(&mut self, due: u64) {
+        let waited = self.waits();
+        let effects = self.bus.expire(due, &mut self.memory);
+        self.core.apply(effects);
+        if waited && !self.core.can_run() && !self.waits() {
+            self.end_work(due);
+        }
+    }
+
     fn fuel_limit(&self) -> u64 {
         let fuel = self.fixed.period.saturating_mul(FUEL_TICKS);
         self.work.fuel_from.saturating_add(fuel)
@@ -311,7 +336,7 @@ impl Pe {
         let before = self.core.cycle;
         let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
         self.stats.busy_cycles += self.core.cycle - before;
-        self.store_ring();
+        self.bus.service(&mut self.memory);
         exit
     }
 
@@ -343,7 +368,7 @@ impl Pe {
         if let Some(tick) = tick {
             session.tick_ends(self.index, tick, &self.memory);
         }
-        let awake = self.core.can_run();
+        let awake = self.core.can_run() || self.waits();
         if awake {
             self.miss(tick.unwrap_or(0));
         }
@@ -401,14 +426,27 @@ impl Pe {
     /// it sends no longer counts.
     pub(crate) fn finish_work(&mut self) -> Result<()> {
         self.bus.comms.set_horizon(u64::MAX);
-        while self.core.can_run() {
+        loop {
+            let device = self.bus.due().unwrap_or(u64::MAX);
             let fuel = self.fuel_limit();
+            if !self.core.can_run() {
+                if !self.waits() || device >= fuel {
+                    break;
+                }
+                self.core.cycle = self.core.cycle.max(device);
+            }
+            if self.core.cycle >= device {
+                self.device_acts(device);
+                continue;
+            }
             if self.core.cycle >= fuel {
                 return Err(self.out_of_fuel());
             }
-            let exit = self.core.run(&mut self.memory, &mut self.bus, fuel);
+            let exit = self
+                .core
+                .run(&mut self.memory, &mut self.bus, fuel.min(device));
             self.bus.comms.outbox().clear();
-            self.store_ring();
+            self.bus.service(&mut self.memory);
             if let Some(cycle) = self.bus.take_acknowledged()
                 && self.work.late
             {
@@ -417,6 +455,7 @@ impl Pe {
                 return Ok(());
             }
             match exit {
+                Exit::Wfi | Exit::Wfe if self.waits() => {}
                 Exit::Wfi | Exit::Wfe => break,
                 Exit::CycleLimit | Exit::Device => {}
                 Exit::Fault(fault) => match self.bus.comms.take_blocked() {

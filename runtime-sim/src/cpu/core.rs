@@ -204,7 +204,7 @@ impl Core {
     }
 
     /// Takes over interrupt lines; `raise` before `lower`, so both together are a pulse.
-    pub(super) fn apply(&mut self, effects: Effects) {
+    pub(crate) fn apply(&mut self, effects: Effects) {
         let rising = effects.raise & (!self.nvic.level | effects.lower);
         self.nvic.level |= effects.raise;
         self.nvic.level &= !effects.lower;
