@@ -182,7 +182,8 @@ fn special(hw: u16) -> Result<Op> {
             Ok(dp_reg(Dp::Cmp, true, 0, rd, rm))
         }
         0b10 => match (rd, rm) {
-            (15, 15) => Err(Bad::Unpredictable),
+            // MOV PC, PC: a branch to what PC reads as.
+            (15, 15) => Ok(Op::B { offset: 0 }),
             (15, _) => Ok(Op::MovToPc { rm }),
             (_, 15) => Ok(Op::MovFromPc { rd }),
             _ => Ok(dp_reg(Dp::Mov, false, rd, 0, rm)),

@@ -9,12 +9,15 @@ use super::{Bad, Result, bad_reg, bit, bits, expect, plain};
 
 /// Decodes an instruction of the coprocessor space.
 pub(super) fn decode(hw1: u16, hw2: u16) -> Result<Op> {
+    // Words with bits 9:8 = 11 belong to no coprocessor.
+    if hw1 & 0x0300 == 0x0300 {
+        return Err(Bad::Undefined);
+    }
     if !matches!(bits(hw2, 8, 4), 10 | 11) {
         return Err(Bad::NoCoprocessor);
     }
-    // The space above 0xFC00 holds FPv5 and Advanced SIMD, which are absent; CDP-like
-    // words with bits 9:8 = 11 are undefined in both.
-    if bit(hw1, 12) || hw1 & 0x0300 == 0x0300 {
+    // The space above 0xFC00 holds FPv5 and Advanced SIMD, which are absent.
+    if bit(hw1, 12) {
         return Err(Bad::Undefined);
     }
     match (bit(hw1, 9), bit(hw2, 4)) {
