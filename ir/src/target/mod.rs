@@ -3,14 +3,18 @@
 //!
 //! **Invariant:** no other file holds a hardware constant.
 
+mod read;
+mod units;
+
 use crate::code::Code;
 use crate::diag::Diagnostic;
 use crate::geometry::PeCoord;
 use crate::origin::Origin;
+use read::Reader;
 use std::collections::BTreeSet;
-use toml::{Table, Value};
+use toml::Table;
 
-const SPINNAKER2: &str = include_str!("../targets/spinnaker2.toml");
+const SPINNAKER2: &str = include_str!("../../targets/spinnaker2.toml");
 
 /// One assumed value, as reports print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,33 @@ sections! {
         sparse_centicycles: u32, value_centicycles: u32, tap_cycles: u32,
         deadline_percent: u32, source_atoms: u32, key_base: u32,
     }
+    /// MAC array: registers, the shape of the array, its arithmetic and its times.
+    Mla mla {
+        base: u32, source_a: u32, source_b: u32, target: u32, rows_a: u32, cols_a_rows_b: u32,
+        cols_b: u32, trigger: u32, conv_params1: u32, conv_params2: u32, conv_params3: u32,
+        noc_src: u32, noc_dst: u32, status: u32, overflows: u32,
+        kind_local: u32, kind_remote: u32, irq: u32,
+        rows: u32, columns: u32, fused_cells: u32, accumulator_bits: u32, fused_bits: u32,
+        align_bytes: u32, max_size: u32, max_kernel: u32,
+        matrix_percent: u32, vector_percent: u32, convolution_percent: u32, start_cycles: u32,
+    }
+    /// Unit for exponentials and logarithms.
+    ExpLog explog {
+        base: u32, exp_fixed: u32, exp_fraction: u32, exp_float: u32, log_fixed: u32,
+        log_fraction: u32, log_float: u32, control: u32, max_iterations: u32, fixed_cycles: u32,
+    }
+    /// Random number generators.
+    Random rng {
+        base: u32, seed: u32, word: u32, float: u32, multiplier_x: u32, increment_x: u32,
+        multiplier_z: u32, seed_c: u32, seed_x: u32, seed_y: u32, seed_z: u32,
+        trng_config: u32, trng_value: u32,
+    }
+    /// Unit that rounds and saturates.
+    Rounding rounding {
+        base: u32, contexts: u32, context_bytes: u32, config: u32, low: u32, high: u32,
+        result: u32, result_high: u32, status: u32, max_position: u32, cycles: u32,
+        stochastic_cycles: u32,
+    }
 }
 
 /// The places of a chip.
@@ -106,6 +137,10 @@ pub struct Target {
     pub router: Router,
     pub cpu: Cpu,
     pub planning: Planning,
+    pub mla: Mla,
+    pub explog: ExpLog,
+    pub rng: Random,
+    pub rounding: Rounding,
     pub assumptions: Vec<Assumption>,
 }
 
@@ -125,13 +160,7 @@ impl Target {
             Diagnostic::error(Code::Usage, &origin, "the target file is not valid TOML")
                 .note(e.message().to_owned())
         })?;
-        let mut r = Reader {
-            table: &table,
-            origin,
-            section: None,
-            used: 0,
-            assumptions: Vec::new(),
-        };
+        let mut r = Reader::new(&table, origin);
         let name = r.text("name")?;
         let grid = Grid::read(&mut r)?;
         let target = Self {
@@ -145,13 +174,18 @@ impl Target {
             router: Router::read(&mut r)?,
             cpu: Cpu::read(&mut r)?,
             planning: Planning::read(&mut r)?,
+            mla: Mla::read(&mut r)?,
+            explog: ExpLog::read(&mut r)?,
+            rng: Random::read(&mut r)?,
+            rounding: Rounding::read(&mut r)?,
             assumptions: Vec::new(),
         };
         let target = Self {
-            assumptions: r.assumptions.clone(),
+            assumptions: r.assumptions(),
             ..target
         };
         target.check(&r)?;
+        units::check(&target).map_err(|what| r.error(what.to_owned()))?;
         Ok(target)
     }
 
@@ -226,125 +260,6 @@ impl Target {
     pub fn cycles_per_tick(&self, time_step_us: u32) -> u64 {
         self.clock.pe_high_hz / 1_000_000 * u64::from(time_step_us)
     }
-}
-
-impl Grid {
-    fn read(r: &mut Reader<'_>) -> Result<Self, Diagnostic> {
-        r.enter("grid")?;
-        let grid = Self {
-            width: r.number("width")?,
-            height: r.number("height")?,
-            pes_per_qpe: r.number("pes_per_qpe")?,
-            holes: r
-                .tuples::<2>("holes")?
-                .into_iter()
-                .map(|[x, y]| (x, y))
-                .collect(),
-            router_at: {
-                let [x, y] = r.tuple("router_at")?;
-                (x, y)
-            },
-            reserved: r
-                .tuples::<3>("reserved_pes")?
-                .into_iter()
-                .map(|[x, y, p]| PeCoord::new(x, y, p))
-                .collect::<Option<_>>()
-                .ok_or_else(|| r.error("grid.reserved_pes holds an impossible PE".to_owned()))?,
-        };
-        r.leave()?;
-        if grid.width > 7 || grid.height > 7 || grid.pes_per_qpe > 4 {
-            return Err(r.error("the grid exceeds the PE identity byte (7 x 7 x 4)".to_owned()));
-        }
-        Ok(grid)
-    }
-}
-
-/// Walks the TOML table, notes assumptions, and reports unknown keys.
-struct Reader<'a> {
-    table: &'a Table,
-    origin: Origin,
-    section: Option<(String, &'a Table)>,
-    used: usize,
-    assumptions: Vec<Assumption>,
-}
-
-impl<'a> Reader<'a> {
-    fn error(&self, message: String) -> Diagnostic {
-        Diagnostic::error(Code::Usage, &self.origin, message)
-            .help("compare with the built-in target file, ir/targets/spinnaker2.toml")
-    }
-    fn text(&self, key: &str) -> Result<String, Diagnostic> {
-        let value = self.table.get(key).and_then(Value::as_str);
-        value
-            .map(str::to_owned)
-            .ok_or_else(|| self.error(format!("`{key}` must be a text")))
-    }
-    fn enter(&mut self, name: &str) -> Result<(), Diagnostic> {
-        let section = self.table.get(name).and_then(Value::as_table);
-        let section = section.ok_or_else(|| self.error(format!("section [{name}] is missing")))?;
-        self.section = Some((name.to_owned(), section));
-        self.used = 0;
-        Ok(())
-    }
-    /// Ends a section: every key in it must have been asked for.
-    fn leave(&mut self) -> Result<(), Diagnostic> {
-        match self.section.take() {
-            Some((name, table)) if table.len() != self.used => {
-                Err(self.error(format!("section [{name}] has keys that s2c does not know")))
-            }
-            _ => Ok(()),
-        }
-    }
-    fn value(&mut self, key: &str) -> Result<&'a Value, Diagnostic> {
-        let Some((name, table)) = &self.section else {
-            return Err(self.error(format!("`{key}` outside a section")));
-        };
-        let path = format!("{name}.{key}");
-        let entry = table.get(key).and_then(Value::as_table);
-        let entry = entry.ok_or_else(|| self.error(format!("{path} is missing")))?;
-        let value = entry.get("value");
-        let value = value.ok_or_else(|| self.error(format!("{path} has no value")))?;
-        let source = entry.get("source").and_then(Value::as_str);
-        let source = source.ok_or_else(|| self.error(format!("{path} has no source")))?;
-        if entry.get("assumed").and_then(Value::as_bool) == Some(true) {
-            self.assumptions.push(Assumption {
-                key: path,
-                value: value.to_string(),
-                source: source.to_owned(),
-            });
-        }
-        self.used += 1;
-        Ok(value)
-    }
-    fn number<T: TryFrom<i64>>(&mut self, key: &str) -> Result<T, Diagnostic> {
-        let value = self
-            .value(key)?
-            .as_integer()
-            .and_then(|v| T::try_from(v).ok());
-        value.ok_or_else(|| self.error(format!("`{key}` is not a number in range")))
-    }
-    fn tuple<const N: usize>(&mut self, key: &str) -> Result<[u8; N], Diagnostic> {
-        let value = self.value(key)?;
-        bytes(value).ok_or_else(|| self.error(format!("`{key}` must be a list of {N} numbers")))
-    }
-    fn tuples<const N: usize>(&mut self, key: &str) -> Result<Vec<[u8; N]>, Diagnostic> {
-        let value = self
-            .value(key)?
-            .as_array()
-            .map(|a| a.iter().map(bytes).collect());
-        value
-            .flatten()
-            .ok_or_else(|| self.error(format!("`{key}` must be a list of lists of {N} numbers")))
-    }
-}
-
-fn bytes<const N: usize>(value: &Value) -> Option<[u8; N]> {
-    let items: Option<Vec<u8>> = value
-        .as_array()?
-        .iter()
-        .map(|v| v.as_integer().and_then(|v| u8::try_from(v).ok()))
-        .collect();
-    items?.try_into().ok()
 }
 
 #[cfg(test)]
