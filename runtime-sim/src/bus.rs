@@ -6,6 +6,7 @@
 //! What a write starts and needs memory for is done in [`Bus::service`], which is
 //! called before the next instruction (the write asks for that by `Effects::stop`).
 
+use crate::clock::{Clock, Level};
 use crate::cpu::{BusError, Effects, Memory, Mmio, Size};
 use crate::mmio::comms::Comms;
 use crate::mmio::timer::Timer;
@@ -23,6 +24,11 @@ pub struct Bus {
     comms_base: u32,
     timer_line: u64,
     wait: u32,
+    level_command: u32,
+    /// Command words of the levels, by level.
+    level_values: [u32; 2],
+    /// Core cycles to machine time, in which every device counts.
+    pub clock: Clock,
     /// Timer 1.
     pub timer: Timer,
     /// The communications controller.
@@ -39,6 +45,9 @@ impl Bus {
             comms_base: target.comms.base,
             timer_line: 1_u64.checked_shl(target.timer.irq).unwrap_or(0),
             wait: target.cpu.mmio_access,
+            level_command: level_command(target, pe),
+            level_values: [target.level.low_value, target.level.high_value],
+            clock: Clock::new(target, Level::default()),
             timer: Timer::new(target),
             comms: Comms::new(target, pe, lookahead),
             effects: Effects::default(),
@@ -46,7 +55,7 @@ impl Bus {
         }
     }
 
-    /// The cycle at which the timer interrupt was acknowledged, once.
+    /// The core cycle at which the timer interrupt was acknowledged, once.
     pub fn take_acknowledged(&mut self) -> Option<u64> {
         self.acknowledged.take()
     }
@@ -84,6 +93,8 @@ impl Bus {
             Device::Comms(comms)
         } else if timer < TIMER_SPAN {
             Device::Timer(timer)
+        } else if addr == self.level_command {
+            Device::Level
         } else {
             return Err(BusError::Unmapped);
         };
@@ -95,17 +106,28 @@ impl Bus {
     }
 }
 
+/// Address of the word that sets the level of `pe`.
+fn level_command(target: &Target, pe: GlobalPe) -> u32 {
+    let r = &target.level;
+    let own = r.stride.wrapping_mul(pe.pe.p().into());
+    r.base.wrapping_add(r.command).wrapping_add(own)
+}
+
 enum Device {
     Timer(u32),
     Comms(u32),
+    /// The command word of this PE's performance level.
+    Level,
 }
 
 impl Mmio for Bus {
     fn read(&mut self, addr: u32, size: Size, cycle: u64) -> Result<u32, BusError> {
+        let time = self.clock.to_time(cycle);
         match self.device(addr, size)? {
-            Device::Timer(offset) => self.timer.read(offset, cycle),
+            Device::Level => Ok(self.level_values[self.clock.level().index()]),
+            Device::Timer(offset) => self.timer.read(offset, time),
             Device::Comms(offset) => {
-                let value = self.comms.read(offset, cycle)?;
+                let value = self.comms.read(offset, time)?;
                 self.effects.stop |= self.comms.needs_attention();
                 Ok(value)
             }
@@ -113,9 +135,17 @@ impl Mmio for Bus {
     }
 
     fn write(&mut self, addr: u32, size: Size, value: u32, cycle: u64) -> Result<(), BusError> {
+        let time = self.clock.to_time(cycle);
         match self.device(addr, size)? {
+            Device::Level => {
+                let level = self.level_values.iter().position(|&v| v == value);
+                let level = level.and_then(|i| Level::ALL.get(i));
+                let level = *level.ok_or(BusError::Refused)?;
+                // The limit of the run is a number of cycles at the old level.
+                self.effects.stop |= self.clock.set_level(level, cycle);
+            }
             Device::Timer(offset) => {
-                if self.timer.write(offset, value, cycle)? {
+                if self.timer.write(offset, value, time)? {
                     self.acknowledged = Some(cycle);
                 }
                 if !self.timer.line() {
@@ -125,7 +155,7 @@ impl Mmio for Bus {
                 self.effects.stop = true;
             }
             Device::Comms(offset) => {
-                self.comms.write(offset, value, cycle)?;
+                self.comms.write(offset, value, time)?;
                 self.effects.stop |= self.comms.needs_attention();
             }
         }

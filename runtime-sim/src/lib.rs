@@ -1,7 +1,7 @@
 //! The SpiNNaker2 emulator: executes the bytes of a bundle, nothing else.
 //!
 //! Each processing element is a Cortex-M4F ([`cpu`]) with 128 kB of local SRAM and its
-//! devices. Time is counted in core cycles; every cost that is not a published fact of
+//! devices. Time is counted in cycles of the fastest core clock ([`clock`]); every cost that is not a published fact of
 //! the chip is a named number that the caller passes in.
 
 //! [`Machine::load`] checks a compiled network and runs its start-up code;
@@ -19,6 +19,7 @@
 pub mod batch;
 pub mod bus;
 mod chip;
+pub mod clock;
 pub mod cpu;
 pub mod host;
 pub mod inputs;
@@ -34,6 +35,7 @@ mod session;
 pub mod symbols;
 
 pub use batch::run_batch;
+pub use clock::Level;
 pub use inputs::{Event, SampleRun, Taps};
 pub use machine::Machine;
 pub use pe::FUEL_TICKS;

@@ -3,6 +3,7 @@
 
 use crate::bus::Bus;
 use crate::chip::{self, Chip, Chips};
+use crate::clock::{self, Clock, Level};
 use crate::cpu::{Core, Costs, LINES, Memory};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
@@ -41,8 +42,9 @@ fn ensure(holds: bool, message: impl FnOnce() -> String) -> Checked<()> {
     if holds { Ok(()) } else { Err(bad(message())) }
 }
 
-/// Checks `images` against `target` and builds every PE and router.
-pub(crate) fn check_and_build(images: &ImageSet, target: &Target) -> Checked<Parts> {
+/// Checks `images` against `target` and builds every PE, at `level`, and router.
+pub(crate) fn check_and_build(images: &ImageSet, target: &Target, level: Level) -> Checked<Parts> {
+    clock::check(target)?;
     let costs = costs(target)?;
     ensure(images.target == target.name, || {
         format!(
@@ -84,7 +86,8 @@ pub(crate) fn check_and_build(images: &ImageSet, target: &Target) -> Checked<Par
             period: cycles_per_tick(target, images.time_step_us, &images.program),
         };
         let core = Core::new(costs.clone());
-        let bus = Bus::new(target, place, lookahead);
+        let mut bus = Bus::new(target, place, lookahead);
+        bus.clock = Clock::new(target, level);
         pes.push(Pe::new(fixed, index, core, memory, bus));
     }
     Ok(Parts {

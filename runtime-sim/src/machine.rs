@@ -1,6 +1,7 @@
 //! The machine: a loaded program and its runs.
 
 use crate::chip::{Chips, Shuffle};
+use crate::clock::Level;
 use crate::inputs::SampleRun;
 use crate::load;
 use crate::pe::{Pe, Snapshot};
@@ -28,12 +29,12 @@ pub struct Machine {
     hosts: Vec<HostPe>,
     /// When the host gives the start signal.
     start: u64,
-    /// Cycles of one tick, and of one count of the timers' reference.
+    /// Machine time of one tick.
     period: u64,
     started: bool,
 }
 
-/// Cycles between two interrupts of the timers: a network step of `time_step_us`
+/// Machine time (cycles at the high level) between two interrupts of the timers: a network step of `time_step_us`
 /// has `Program::ticks_per_step` ticks of whole counts of the timer's reference.
 pub fn cycles_per_tick(target: &Target, time_step_us: u32, program: &Program) -> u64 {
     let clock = &target.clock;
@@ -46,7 +47,13 @@ impl Machine {
     /// Checks `images`, loads them, and runs the start-up code of every PE until
     /// all of them sleep.
     pub fn load(images: &ImageSet, target: &Target) -> Result<Machine> {
-        let parts = load::check_and_build(images, target)?;
+        Self::load_at(images, target, Level::default())
+    }
+
+    /// As [`Machine::load`], with every PE at `level` from the beginning; a program
+    /// that sets its own level does so in any case.
+    pub fn load_at(images: &ImageSet, target: &Target, level: Level) -> Result<Machine> {
+        let parts = load::check_and_build(images, target, level)?;
         let mut machine = Machine {
             program: Arc::new(images.program.clone()),
             places: Arc::new(parts.places),
@@ -62,7 +69,7 @@ impl Machine {
         // A whole count of the reference clock, so that every program's timer
         // starts at the same phase of it.
         let reference = (target.clock.pe_high_hz / target.clock.timer_hz).max(1);
-        let last = machine.pes.iter().map(Pe::cycle).max().unwrap_or(0);
+        let last = machine.pes.iter().map(Pe::time).max().unwrap_or(0);
         machine.start = last.next_multiple_of(reference) + reference;
         machine.loaded = Arc::new(machine.pes.iter().map(Pe::snapshot).collect());
         Ok(machine)
@@ -123,9 +130,16 @@ impl Machine {
             self.reset();
         }
         let began = if self.started {
-            self.pes.iter().map(Pe::cycle).max().unwrap_or(0)
+            self.pes.iter().map(Pe::time).max().unwrap_or(0)
         } else {
             self.start
+        };
+        // The first interrupt comes a period after the start; timers that run
+        // already are due now.
+        let first = if self.started {
+            began
+        } else {
+            began.saturating_add(self.period)
         };
         let ticks = u64::from(sample.ticks) + 1;
         let end_time = began.saturating_add(self.period.saturating_mul(ticks));
@@ -140,17 +154,19 @@ impl Machine {
         let mut session = Session::new(sample, &self.program, &mut self.hosts, end_time, index_of)?;
         self.chips.unmatched.clear();
         for pe in &mut self.pes {
-            pe.begin_run();
+            pe.begin_run(first);
             if !self.started {
                 pe.start(self.start);
             }
         }
         self.started = true;
         sched::run(&mut self.pes, &mut self.chips, &mut session, Until::End)?;
+        let end_of = |pe: &Pe| if pe.ended() { pe.time() } else { end_time };
+        let end = self.pes.iter().map(end_of).max().unwrap_or(end_time);
         for pe in &mut self.pes {
             // What arrived until the end counts, although no program looked.
-            let end = if pe.ended() { pe.cycle() } else { end_time };
-            pe.receive_until(end);
+            pe.receive_until(end_of(pe));
+            pe.account(end);
         }
         if !sample.keep_state {
             for pe in self.pes.iter_mut().filter(|pe| pe.ended()) {
@@ -161,6 +177,7 @@ impl Machine {
         session.finish(pes.iter_mut().map(Pe::memory_mut))?;
         Ok(SampleResult {
             ticks: sample.ticks,
+            time: end.saturating_sub(first),
             spikes: session.spikes,
             v: session.v,
             i: session.i,

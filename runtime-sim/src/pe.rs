@@ -7,6 +7,9 @@
 //! until the MAC array is done is still at work). If an interrupt comes while the core is still awake, a deadline is
 //! missed; then the next work begins when the program acknowledges the late
 //! interrupt, which programs do before anything else.
+//!
+//! The core counts cycles, everything else machine time: see [`crate::clock`]. What
+//! work costs is counted in core cycles.
 
 use crate::bus::Bus;
 use crate::cpu::{Core, Exit, Fault, Memory};
@@ -35,7 +38,7 @@ pub(crate) struct Fixed {
     pub(crate) symbols: Symbols,
     pub(crate) timer_line: u8,
     pub(crate) start_line: u8,
-    /// Cycles of one tick.
+    /// Machine time of one tick.
     pub(crate) period: u64,
 }
 
@@ -55,6 +58,9 @@ pub(crate) struct Pe {
     stats: PeStats,
     /// Core counter at the beginning of the run.
     instructions_before: u64,
+    changes_before: u64,
+    /// The time from which time and cycles by level are counted.
+    count_from: u64,
 }
 
 /// Where a PE is in its ticks.
@@ -64,14 +70,15 @@ struct Work {
     expiries_before: u64,
     /// Pieces of work begun in the run.
     begun: u32,
-    /// When the current one began.
+    /// The core cycle in which the current one began.
     since: Option<u64>,
     /// An interrupt came while the core was awake and was not acknowledged yet.
     late: bool,
     /// First entry of `PeStats::missed` that belongs to the current work.
     missed_from: usize,
-    /// Since when the core has been awake without a new piece of work.
-    fuel_from: u64,
+    /// The core cycle and the time since which the core has been awake without a new
+    /// piece of work.
+    fuel_from: (u64, u64),
     /// The run has ended for this PE.
     ended: bool,
 }
@@ -87,9 +94,9 @@ pub(crate) struct Snapshot {
 /// Why a PE stopped running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// Nothing to do before this cycle, or ever.
+    /// Nothing to do before this time, or ever.
     Asleep(Option<u64>),
-    /// The others must be run up to this cycle first; nothing is sent before it.
+    /// The others must be run up to this time first; nothing is sent before it.
     Waiting(u64),
     /// The last tick is over, or the time of the run.
     Ended,
@@ -120,6 +127,8 @@ impl Pe {
             work: Work::default(),
             stats,
             instructions_before: 0,
+            changes_before: 0,
+            count_from: 0,
         }
     }
 
@@ -164,8 +173,19 @@ impl Pe {
         &mut self.memory
     }
 
-    pub(crate) fn cycle(&self) -> u64 {
-        self.core.cycle
+    /// The machine time that the PE has reached.
+    pub(crate) fn time(&self) -> u64 {
+        self.bus.clock.to_time(self.core.cycle)
+    }
+
+    /// Lets a core that does nothing stand at `time`, unless it is later already.
+    fn advance_to(&mut self, time: u64) {
+        let cycle = self.bus.clock.to_cycle(time);
+        self.core.cycle = self.core.cycle.max(cycle);
+    }
+
+    fn refuel(&mut self) {
+        self.work.fuel_from = (self.core.cycle, self.time());
     }
 
     pub(crate) fn ended(&self) -> bool {
@@ -175,9 +195,9 @@ impl Pe {
     /// When the PE next does something on its own.
     pub(crate) fn next_event(&self) -> Option<u64> {
         if self.core.can_run() {
-            Some(self.core.cycle)
+            Some(self.time())
         } else {
-            self.due().map(|due| due.max(self.core.cycle))
+            self.due().map(|due| due.max(self.time()))
         }
     }
 
@@ -189,9 +209,13 @@ impl Pe {
         }
     }
 
-    /// Begins a run: counters start at zero, state stays.
-    pub(crate) fn begin_run(&mut self) {
+    /// Begins a run: counters start at zero, state stays. Time and cycles by level
+    /// are counted from `first` on, when the first tick begins.
+    pub(crate) fn begin_run(&mut self, first: u64) {
         self.stats = PeStats::new(self.fixed.place);
+        self.bus.clock.take_spent(first);
+        self.count_from = first;
+        self.changes_before = self.bus.clock.changes();
         self.instructions_before = self.core.instructions;
         self.bus.comms.restart_counts();
         self.work.expiries_before = self.bus.timer.expiries();
@@ -200,17 +224,23 @@ impl Pe {
         self.work.ended = false;
     }
 
-    /// The host's start signal at `cycle`.
-    pub(crate) fn start(&mut self, cycle: u64) {
-        self.core.cycle = self.core.cycle.max(cycle);
+    /// The host's start signal at `time`.
+    pub(crate) fn start(&mut self, time: u64) {
+        self.advance_to(time);
         self.core.set_irq_pending(self.fixed.start_line);
-        self.work.fuel_from = self.core.cycle;
+        self.refuel();
+    }
+
+    /// The run ends at `end` for the whole machine: counts the time at each level.
+    pub(crate) fn account(&mut self, end: u64) {
+        self.stats.time_at = self.bus.clock.take_spent(end);
     }
 
     /// Ends a run and hands over its counters.
     pub(crate) fn end_run(&mut self) -> PeStats {
         let mut stats = std::mem::replace(&mut self.stats, PeStats::new(self.fixed.place));
         let ring = self.bus.comms.counts();
+        stats.level_changes = self.bus.clock.changes() - self.changes_before;
         stats.instructions = self.core.instructions - self.instructions_before;
         stats.received = ring.received;
         stats.dropped = ring.dropped;
@@ -240,9 +270,9 @@ impl Pe {
         self.bus.comms.in_flight()
     }
 
-    /// Lets packets arrive up to `cycle`, which the PE's clock has reached.
-    pub(crate) fn receive_until(&mut self, cycle: u64) {
-        self.bus.comms.advance(cycle);
+    /// Lets packets arrive up to `time`, which the PE has reached.
+    pub(crate) fn receive_until(&mut self, time: u64) {
+        self.bus.comms.advance(time);
         self.bus.service(&mut self.memory);
     }
 
@@ -255,7 +285,7 @@ impl Pe {
         session: &mut Session<'_>,
     ) -> Result<Pause> {
         if self.core.is_asleep() {
-            self.core.cycle = self.core.cycle.max(time);
+            self.advance_to(time);
         }
         self.bus.comms.set_horizon(horizon);
         loop {
@@ -267,11 +297,12 @@ impl Pe {
                 due
             };
             let device = self.bus.due().filter(|&d| d <= last).unwrap_or(u64::MAX);
-            if self.core.cycle >= device {
+            let now = self.time();
+            if now >= device {
                 self.device_acts(device);
                 continue;
             }
-            if self.core.cycle >= due {
+            if now >= due {
                 if self.timer_interrupt(due, session)? {
                     return Ok(Pause::Ended);
                 }
@@ -282,13 +313,13 @@ impl Pe {
                 return Ok(Pause::Asleep(Some(next).filter(|&d| d != u64::MAX)));
             }
             if self.core.is_asleep() {
-                self.work.fuel_from = self.core.cycle;
+                self.refuel();
             }
             let fuel = self.fuel_limit();
-            if self.core.cycle >= fuel {
+            if now >= fuel {
                 return Err(self.out_of_fuel());
             }
-            if due == u64::MAX && self.core.cycle >= session.end_time {
+            if due == u64::MAX && now >= session.end_time {
                 self.work.ended = true;
                 return Ok(Pause::Ended);
             }
@@ -300,14 +331,14 @@ impl Pe {
                 Exit::CycleLimit | Exit::Device => {}
                 Exit::Fault(fault) => match self.bus.comms.take_blocked() {
                     // The access is repeated when the PE runs again.
-                    Some(cycle) => return Ok(Pause::Waiting(cycle)),
+                    Some(time) => return Ok(Pause::Waiting(time)),
                     None => return Err(self.faulted(&fault)),
                 },
                 Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
                 Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
             }
             if self.sent.len() >= OUTBOX_LIMIT {
-                return Ok(Pause::Waiting(self.core.cycle));
+                return Ok(Pause::Waiting(self.time()));
             }
         }
     }
@@ -323,19 +354,31 @@ impl Pe {
         let effects = self.bus.expire(due, &mut self.memory);
         self.core.apply(effects);
         if waited && !self.core.can_run() && !self.waits() {
-            self.end_work(due);
+            self.end_work(self.bus.clock.to_cycle(due));
         }
     }
 
     fn fuel_limit(&self) -> u64 {
         let fuel = self.fixed.period.saturating_mul(FUEL_TICKS);
-        self.work.fuel_from.saturating_add(fuel)
+        self.work.fuel_from.1.saturating_add(fuel)
     }
 
+    /// Runs the core up to `limit`, a time, or until a device wants attention, as
+    /// it does when the level changes.
     fn execute(&mut self, limit: u64) -> Exit {
-        let before = self.core.cycle;
+        let level = self.bus.clock.level();
+        let (cycle, time) = (self.core.cycle, self.time());
+        // Stretches lie before or after the time from which energy is counted.
+        let from = self.count_from;
+        let limit = if time < from { limit.min(from) } else { limit };
+        let limit = self.bus.clock.to_cycle(limit);
         let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
-        self.stats.busy_cycles += self.core.cycle - before;
+        let cycles = self.core.cycle - cycle;
+        self.stats.busy_cycles += cycles;
+        if time >= self.count_from {
+            self.stats.busy_at[level.index()] += cycles;
+            self.stats.busy_time += self.time() - time;
+        }
         self.bus.service(&mut self.memory);
         exit
     }
@@ -382,7 +425,8 @@ impl Pe {
         if awake {
             self.work.late = true;
         } else if self.core.can_run() {
-            self.begin_work(due, session)?;
+            let cycle = self.bus.clock.to_cycle(due);
+            self.begin_work(cycle, session)?;
         }
         Ok(false)
     }
@@ -404,13 +448,13 @@ impl Pe {
         self.work.begun += 1;
         self.work.since = Some(at);
         self.work.late = false;
-        self.work.fuel_from = at;
+        self.work.fuel_from = (at, self.bus.clock.to_time(at));
         Ok(())
     }
 
     fn end_work(&mut self, at: u64) {
         let since = self.work.since.take();
-        let used = at.saturating_sub(since.unwrap_or(self.work.fuel_from));
+        let used = at.saturating_sub(since.unwrap_or(self.work.fuel_from.0));
         if since.is_some() {
             self.stats.tick_cycles.push(used);
         }
@@ -433,18 +477,17 @@ impl Pe {
                 if !self.waits() || device >= fuel {
                     break;
                 }
-                self.core.cycle = self.core.cycle.max(device);
+                self.advance_to(device);
             }
-            if self.core.cycle >= device {
+            if self.time() >= device {
                 self.device_acts(device);
                 continue;
             }
-            if self.core.cycle >= fuel {
+            if self.time() >= fuel {
                 return Err(self.out_of_fuel());
             }
-            let exit = self
-                .core
-                .run(&mut self.memory, &mut self.bus, fuel.min(device));
+            let limit = self.bus.clock.to_cycle(fuel.min(device));
+            let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
             self.bus.comms.outbox().clear();
             self.bus.service(&mut self.memory);
             if let Some(cycle) = self.bus.take_acknowledged()
@@ -510,8 +553,8 @@ impl Pe {
         let message = format!("the program of {} did not finish its work", self.fixed.name);
         let d = Diagnostic::error(Code::FuelExhausted, &Origin::Compiler, message).note(format!(
             "it was awake for {FUEL_TICKS} ticks x {} cycles = {} cycles; pc {}, cycle {}",
-            self.fixed.period,
-            FUEL_TICKS.saturating_mul(self.fixed.period),
+            self.fixed.period / self.bus.clock.span(1),
+            FUEL_TICKS.saturating_mul(self.fixed.period) / self.bus.clock.span(1),
             self.place_of(self.core.pc),
             self.core.cycle
         ));

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct SampleResult {
     /// Ticks that were run.
     pub ticks: u32,
+    /// Machine time from the first tick to the end of the run, for the whole machine.
+    pub time: u64,
     /// In the order of `Taps::spikes`.
     pub spikes: Vec<SpikeTap>,
     /// In the order of `Taps::v`.
@@ -75,8 +77,15 @@ pub struct PeStats {
     /// work before, if that was late) to sleep.
     pub tick_cycles: Vec<u64>,
     pub instructions: u64,
-    /// Cycles awake.
+    /// Core cycles awake.
     pub busy_cycles: u64,
+    /// The same by level, from the first tick on.
+    pub busy_at: [u64; 2],
+    /// Machine time awake from the first tick on, changes of level included.
+    pub busy_time: u64,
+    /// Machine time at each level from the first tick on, awake or not.
+    pub time_at: [u64; 2],
+    pub level_changes: u64,
     /// Every deadline that was missed, in order, up to [`MISSED_KEPT`] of them.
     pub missed: Vec<Missed>,
     /// How many deadlines were missed.
@@ -120,6 +129,10 @@ impl PeStats {
             tick_cycles: Vec::new(),
             instructions: 0,
             busy_cycles: 0,
+            busy_at: [0; 2],
+            busy_time: 0,
+            time_at: [0; 2],
+            level_changes: 0,
             missed: Vec::new(),
             missed_deadlines: 0,
             sent: 0,

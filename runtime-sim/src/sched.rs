@@ -1,6 +1,6 @@
 //! Whose turn it is.
 //!
-//! PEs run one at a time, the one whose clock is furthest behind first (ties by
+//! PEs run one at a time, the one whose clock is furthest behind in machine time first (ties by
 //! index), each until its program sleeps. A PE may run ahead of the others, since
 //! nothing reaches it but packets, and packets are visible only through the ring
 //! registers; an access to those beyond the *horizon* (the clock of the slowest

@@ -108,6 +108,18 @@ sections! {
         result: u32, result_high: u32, status: u32, max_position: u32, cycles: u32,
         stochastic_cycles: u32,
     }
+    /// Performance levels: the command word of each PE of a QPE, and what it takes.
+    Level level {
+        base: u32, command: u32, stride: u32, low_value: u32, high_value: u32, change_ns: u64,
+        auto_threshold: u32,
+    }
+    /// Power of a whole chip as published, and energies that are assumed.
+    Energy energy {
+        pes: u32, off_low_uw: u64, off_high_uw: u64, sleep_low_uw: u64, sleep_high_uw: u64,
+        arm_low_uw: u64, arm_high_uw: u64, mla_low_uw: u64, mla_high_uw: u64,
+        mla_low_gops: u64, mla_high_gops: u64, unused_pes_sleep: u32, dram_fj_per_bit: u64,
+        noc_fj_per_bit_hop: u64, router_fj_per_packet: u64, link_fj_per_bit: u64,
+    }
 }
 
 /// The places of a chip.
@@ -141,6 +153,8 @@ pub struct Target {
     pub explog: ExpLog,
     pub rng: Random,
     pub rounding: Rounding,
+    pub level: Level,
+    pub energy: Energy,
     pub assumptions: Vec<Assumption>,
 }
 
@@ -178,6 +192,8 @@ impl Target {
             explog: ExpLog::read(&mut r)?,
             rng: Random::read(&mut r)?,
             rounding: Rounding::read(&mut r)?,
+            level: Level::read(&mut r)?,
+            energy: Energy::read(&mut r)?,
             assumptions: Vec::new(),
         };
         let target = Self {
