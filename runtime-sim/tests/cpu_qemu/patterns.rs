@@ -1,7 +1,7 @@
 //! Encodings to test, as bit patterns written from the architecture manual.
 //!
 //! `0` and `1` are fixed. The letters `n m d a t x l h` name core register fields: all
-//! occurrences of a letter in a pattern get the same register, never SP or PC. Every
+//! occurrences of a letter in a pattern get the same register, never PC. Every
 //! other letter is a free bit. Spaces are for reading.
 
 /// Name and bits.
@@ -128,8 +128,13 @@ pub(crate) const PATTERNS: &[(&str, &str)] = &[
     ("ldmdb stmdb wide", "1110100100 oo nnnn 0 i 0 iiiiiiiiiiiii"),
     ("preload", "111110001001 nnnn 1111 iiiiiiiiiiii"),
     // System.
-    ("mrs apsr", "1111001111101111 1000 dddd 00000000"),
-    ("msr apsr", "111100111000 nnnn 1000 oo 00 00000000"),
+    ("mrs", "1111001111101111 1000 dddd 000 iiiii"),
+    ("msr apsr", "111100111000 nnnn 1000 oo 00 000000 oo"),
+    ("msr nothing", "111100111000 nnnn 1000 10 00 000001 oo"),
+    ("nop wide", "1111001110101111 10000000 0000000 o"),
+    ("sev wide", "1111001110101111 10000000 00000100"),
+    ("dbg", "1111001110101111 10000000 1111 iiii"),
+    ("clrex", "1111001110111111 10001111 00101111"),
     ("dsb dmb isb", "1111001110111111 10001111 01 oo 1111"),
     // Floating point.
     ("vfp three", "11101110 o i oo iiii iiii 1010 i o i 0 iiii"),
