@@ -9,6 +9,10 @@
 use crate::clock::{Clock, Level};
 use crate::cpu::{BusError, Effects, Memory, Mmio, Size};
 use crate::mmio::comms::Comms;
+use crate::mmio::explog::ExpLog;
+use crate::mmio::mla::Mla;
+use crate::mmio::rng::Random;
+use crate::mmio::rounding::Rounding;
 use crate::mmio::timer::Timer;
 use ir::Target;
 use ir::geometry::GlobalPe;
@@ -16,6 +20,22 @@ use ir::geometry::GlobalPe;
 /// Bytes of address space of each device.
 const TIMER_SPAN: u32 = 0x20;
 const COMMS_SPAN: u32 = 0x200;
+const MLA_SPAN: u32 = 0x80;
+const EXPLOG_SPAN: u32 = 0x20;
+const RANDOM_SPAN: u32 = 0x20;
+const NOISE_SPAN: u32 = 0x10;
+const ROUNDING_SPAN: u32 = 0x100;
+
+/// Where the computing units begin.
+#[derive(Clone, Copy, Debug)]
+struct Bases {
+    mla: u32,
+    explog: u32,
+    random: u32,
+    noise_config: u32,
+    noise: u32,
+    rounding: u32,
+}
 
 /// The devices of one PE.
 #[derive(Clone, Debug)]
@@ -33,13 +53,23 @@ pub struct Bus {
     pub timer: Timer,
     /// The communications controller.
     pub comms: Comms,
+    bases: Bases,
+    /// The MAC array.
+    pub mla: Mla,
+    mla_line: u64,
+    explog: ExpLog,
+    random: Random,
+    rounding: Rounding,
+    /// Levels of the interrupt lines of every device but timer 1.
+    lines: u64,
     effects: Effects,
     acknowledged: Option<u64>,
 }
 
 impl Bus {
-    /// The devices of `pe` after reset; `lookahead` as in [`Comms::new`].
-    pub fn new(target: &Target, pe: GlobalPe, lookahead: u64) -> Self {
+    /// The devices of `pe` after reset; `lookahead` as in [`Comms::new`], `seed` as in
+    /// [`Random::new`].
+    pub fn new(target: &Target, pe: GlobalPe, lookahead: u64, seed: u64) -> Self {
         Self {
             timer_base: target.timer.base,
             comms_base: target.comms.base,
@@ -50,6 +80,20 @@ impl Bus {
             clock: Clock::new(target, Level::default()),
             timer: Timer::new(target),
             comms: Comms::new(target, pe, lookahead),
+            bases: Bases {
+                mla: target.mla.base,
+                explog: target.explog.base,
+                random: target.rng.base,
+                noise_config: target.rng.trng_config,
+                noise: target.rng.trng_value,
+                rounding: target.rounding.base,
+            },
+            mla: Mla::new(target),
+            mla_line: 1_u64.checked_shl(target.mla.irq).unwrap_or(0),
+            explog: ExpLog::new(target),
+            random: Random::new(target, pe, seed),
+            rounding: Rounding::new(target),
+            lines: 0,
             effects: Effects::default(),
             acknowledged: None,
         }
@@ -62,14 +106,14 @@ impl Bus {
 
     /// When a device other than timer 1 next does something on its own.
     pub fn due(&self) -> Option<u64> {
-        let devices: [Option<u64>; 0] = [];
+        let devices = [self.mla.due()];
         devices.into_iter().flatten().min()
     }
 
     /// True while a device is at work for the program: a PE that sleeps meanwhile has
     /// not ended its work.
     pub fn working(&self) -> bool {
-        false
+        self.mla.busy()
     }
 
     /// Does what the program's accesses have asked for and memory is needed for.
@@ -78,12 +122,23 @@ impl Bus {
             // An enabled ring lies inside SRAM: the controller checks it.
             let _ = memory.write(addr, &word.to_le_bytes());
         }
+        self.mla.service(memory);
     }
 
     /// Lets every device act that is due at `time` or before, so that what is due next
     /// lies behind `time`; says what that did to interrupt lines.
-    pub fn expire(&mut self, _time: u64, _memory: &mut Memory) -> Effects {
-        Effects::default()
+    pub fn expire(&mut self, time: u64, memory: &mut Memory) -> Effects {
+        self.mla.expire(time, memory);
+        self.note_lines();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Adds to the effects what has happened to interrupt lines.
+    fn note_lines(&mut self) {
+        let lines = if self.mla.line() { self.mla_line } else { 0 };
+        self.effects.raise |= lines & !self.lines;
+        self.effects.lower |= self.lines & !lines;
+        self.lines = lines;
     }
 
     fn device(&self, addr: u32, size: Size) -> Result<Device, BusError> {
@@ -96,13 +151,29 @@ impl Bus {
         } else if addr == self.level_command {
             Device::Level
         } else {
-            return Err(BusError::Unmapped);
+            self.unit(addr)?
         };
         if size == Size::Word {
             Ok(device)
         } else {
             Err(BusError::Refused)
         }
+    }
+}
+
+impl Bus {
+    /// The computing unit at `addr`.
+    fn unit(&self, addr: u32) -> Result<Device, BusError> {
+        let b = &self.bases;
+        let offset = |base: u32, span: u32| Some(addr.wrapping_sub(base)).filter(|&o| o < span);
+        let unit = None
+            .or_else(|| offset(b.mla, MLA_SPAN).map(Device::Mla))
+            .or_else(|| offset(b.explog, EXPLOG_SPAN).map(Device::ExpLog))
+            .or_else(|| offset(b.random, RANDOM_SPAN).map(Device::Random))
+            .or_else(|| offset(b.rounding, ROUNDING_SPAN).map(Device::Rounding))
+            .or_else(|| offset(b.noise, NOISE_SPAN).map(|_| Device::Noise))
+            .or_else(|| offset(b.noise_config, NOISE_SPAN).map(Device::NoiseConfig));
+        unit.ok_or(BusError::Unmapped)
     }
 }
 
@@ -118,6 +189,12 @@ enum Device {
     Comms(u32),
     /// The command word of this PE's performance level.
     Level,
+    Mla(u32),
+    ExpLog(u32),
+    Random(u32),
+    Noise,
+    NoiseConfig(u32),
+    Rounding(u32),
 }
 
 impl Mmio for Bus {
@@ -129,6 +206,20 @@ impl Mmio for Bus {
             Device::Comms(offset) => {
                 let value = self.comms.read(offset, time)?;
                 self.effects.stop |= self.comms.needs_attention();
+                Ok(value)
+            }
+            Device::Mla(offset) => self.mla.read(offset),
+            Device::ExpLog(offset) => {
+                let (value, stall) = self.explog.read(offset, time, self.clock.span(1))?;
+                self.effects.wait += stall;
+                Ok(value)
+            }
+            Device::Random(offset) => self.random.read(offset),
+            Device::Noise => Ok(self.random.noise()),
+            Device::NoiseConfig(offset) => self.random.config(offset).map(|word| *word),
+            Device::Rounding(offset) => {
+                let (value, stall) = self.rounding.read(offset, time, self.clock.span(1))?;
+                self.effects.wait += stall;
                 Ok(value)
             }
         }
@@ -157,6 +248,24 @@ impl Mmio for Bus {
             Device::Comms(offset) => {
                 self.comms.write(offset, value, time)?;
                 self.effects.stop |= self.comms.needs_attention();
+            }
+            Device::Mla(offset) => {
+                self.mla.write(offset, value, time, &self.clock)?;
+                // When it is due limits the run.
+                self.effects.stop |= self.mla.needs_memory();
+                self.note_lines();
+            }
+            Device::ExpLog(offset) => {
+                let cycle = self.clock.span(1);
+                self.effects.wait += self.explog.write(offset, value, time, cycle)?;
+            }
+            Device::Random(offset) => self.random.write(offset, value)?,
+            Device::Noise => return Err(BusError::Refused),
+            Device::NoiseConfig(offset) => *self.random.config(offset)? = value,
+            Device::Rounding(offset) => {
+                let cycle = self.clock.span(1);
+                self.rounding
+                    .write(offset, value, &mut self.random, time, cycle)?;
             }
         }
         Ok(())

@@ -42,8 +42,14 @@ fn ensure(holds: bool, message: impl FnOnce() -> String) -> Checked<()> {
     if holds { Ok(()) } else { Err(bad(message())) }
 }
 
-/// Checks `images` against `target` and builds every PE, at `level`, and router.
-pub(crate) fn check_and_build(images: &ImageSet, target: &Target, level: Level) -> Checked<Parts> {
+/// Checks `images` against `target` and builds every PE, at `level` and with the noise of
+/// `seed`, and router.
+pub(crate) fn check_and_build(
+    images: &ImageSet,
+    target: &Target,
+    level: Level,
+    seed: u64,
+) -> Checked<Parts> {
     clock::check(target)?;
     let costs = costs(target)?;
     ensure(images.target == target.name, || {
@@ -86,7 +92,7 @@ pub(crate) fn check_and_build(images: &ImageSet, target: &Target, level: Level) 
             period: cycles_per_tick(target, images.time_step_us, &images.program),
         };
         let core = Core::new(costs.clone());
-        let mut bus = Bus::new(target, place, lookahead);
+        let mut bus = Bus::new(target, place, lookahead, seed);
         bus.clock = Clock::new(target, level);
         pes.push(Pe::new(fixed, index, core, memory, bus));
     }

@@ -47,13 +47,24 @@ impl Machine {
     /// Checks `images`, loads them, and runs the start-up code of every PE until
     /// all of them sleep.
     pub fn load(images: &ImageSet, target: &Target) -> Result<Machine> {
-        Self::load_at(images, target, Level::default())
+        Self::load_with(images, target, Level::default(), 0)
     }
 
     /// As [`Machine::load`], with every PE at `level` from the beginning; a program
     /// that sets its own level does so in any case.
     pub fn load_at(images: &ImageSet, target: &Target, level: Level) -> Result<Machine> {
-        let parts = load::check_and_build(images, target, level)?;
+        Self::load_with(images, target, level, 0)
+    }
+
+    /// As [`Machine::load_at`]; what the program reads from the true random bus depends
+    /// on `seed`.
+    pub fn load_with(
+        images: &ImageSet,
+        target: &Target,
+        level: Level,
+        seed: u64,
+    ) -> Result<Machine> {
+        let parts = load::check_and_build(images, target, level, seed)?;
         let mut machine = Machine {
             program: Arc::new(images.program.clone()),
             places: Arc::new(parts.places),

@@ -5,4 +5,8 @@
 //! target file.
 
 pub mod comms;
+pub mod explog;
+pub mod mla;
+pub mod rng;
+pub mod rounding;
 pub mod timer;

@@ -218,6 +218,7 @@ impl Pe {
         self.changes_before = self.bus.clock.changes();
         self.instructions_before = self.core.instructions;
         self.bus.comms.restart_counts();
+        self.bus.mla.restart_counts();
         self.work.expiries_before = self.bus.timer.expiries();
         self.work.begun = 0;
         self.work.missed_from = 0;
@@ -247,6 +248,7 @@ impl Pe {
         stats.unreceived = ring.unreceived;
         stats.stripped = ring.stripped;
         stats.ring_high_water = ring.high_water;
+        stats.mla = self.bus.mla.activity();
         stats
     }
 

@@ -1,7 +1,9 @@
 //! What a run gives back.
 
 use crate::inputs::Event;
+use crate::mac_report::MacReport;
 use crate::machine::cycles_per_tick;
+use crate::mmio::mla::Activity;
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::geometry::GlobalPe;
@@ -104,6 +106,8 @@ pub struct PeStats {
     pub stripped: u64,
     /// Most entries that were in the ring at once.
     pub ring_high_water: u32,
+    /// What the MAC array did.
+    pub mla: Activity,
 }
 
 /// Missed deadlines that are kept in detail for each PE and sample.
@@ -142,6 +146,7 @@ impl PeStats {
             unreceived: 0,
             stripped: 0,
             ring_high_water: 0,
+            mla: Activity::default(),
         }
     }
 }
@@ -213,6 +218,7 @@ pub struct PeReport {
     /// Packets that lost their payload at a ring of keys.
     pub payloads_lost: u64,
     pub ring_high_water: u32,
+    pub mac_array: MacReport,
 }
 
 impl RunReport {
@@ -293,6 +299,7 @@ impl RunReport {
                     .help("use a longer --time-step or fewer atoms per core (--atoms-per-core)"),
                 );
             }
+            all.extend(pe.mac_array.warnings(&who));
             if pe.packets_dropped > 0 {
                 all.push(
                     warn(
@@ -369,6 +376,7 @@ impl PeReport {
             report.packets_dropped += pe.dropped;
             report.packets_unreceived += pe.unreceived;
             report.payloads_lost += pe.stripped;
+            report.mac_array.add(&pe.mla);
             report.ring_high_water = report.ring_high_water.max(pe.ring_high_water);
             if report.first_missed.is_none() {
                 report.first_missed = pe.missed.first().map(|m| (sample as u64, m.clone()));
