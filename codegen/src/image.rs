@@ -34,7 +34,9 @@ pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
             return Err(Diagnostic::internal(format!("code generation needs `{fact}`")).into());
         }
     }
-    let mut chips: BTreeMap<_, Vec<PeImage>> = BTreeMap::new();
+    // A chip without programs may still hand packets on.
+    let tabled = module.tables.keys().map(|&chip| (chip, Vec::new()));
+    let mut chips: BTreeMap<_, Vec<PeImage>> = tabled.collect();
     for (&vertex, place) in &module.placements {
         let image = pe_image(module, target, vertex)?;
         chips.entry(place.chip).or_default().push(image);
@@ -51,6 +53,7 @@ pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
         name: module.name.clone(),
         target: target.name.clone(),
         time_step_us: module.time_step_us,
+        machine: module.machine.clone(),
         chips,
         program: host_program(module)?,
     })

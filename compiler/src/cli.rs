@@ -292,13 +292,15 @@ pub struct MappingArgs {
     /// Length of a network step on the chip in microseconds [default: 1000]
     #[arg(long, value_name = "US", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub time_step: Option<u32>,
-    /// Size of the machine in chips
-    #[arg(long, value_name = "WxH", default_value = "1x1")]
-    pub chips: String,
+    /// Size of the machine in chips: 8x8 is a 48-chip board, multiples of 12x12 are
+    /// boards in triads, other sizes rectangles [default: 1x1]
+    #[arg(long, value_name = "WxH")]
+    pub chips: Option<String>,
     /// A PE that must not be used: QX,QY,P or CX,CY:QX,QY,P; may be repeated
     #[arg(long, value_name = "PE")]
     pub dead_pe: Vec<String>,
-    /// A link between chips that must not be used (not available yet)
+    /// A link between chips that must not be used: CX,CY:E, NE, N, W, SW or S; may be
+    /// repeated
     #[arg(long, value_name = "LINK")]
     pub dead_link: Vec<String>,
     /// Most neurons of a population on one PE; may be repeated

@@ -140,13 +140,11 @@ pub fn apply(module: &mut Module, mapping: &Mapping, args: &MappingArgs, text: b
         None if text => {}
         None => module.time_step_us = mapping.time_step_us,
     }
-    if !mapping.dead_pes.is_empty() && module.facts.contains(Fact::Placed) {
-        return Err(usage("--dead-pe", "the IR text is already placed")
-            .help("run `place` again with s2c opt, or start from text that is not placed")
-            .into());
-    }
-    module.machine.dead_pes.extend(mapping.dead_pes.iter());
-    Ok(())
+    mapping.machine(
+        &mut module.machine,
+        text,
+        module.facts.contains(Fact::Placed),
+    )
 }
 
 /// Runs `infer-shapes`, which everything that looks at a network needs.

@@ -18,7 +18,7 @@ use ir::golden::Golden;
 fn no_mapping() -> MappingArgs {
     MappingArgs {
         target: "spinnaker2".to_owned(),
-        chips: "1x1".to_owned(),
+        chips: None,
         ..MappingArgs::default()
     }
 }

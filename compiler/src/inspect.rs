@@ -19,7 +19,7 @@ pub fn inspect(args: &InspectArgs, show: &Renderer) -> Result<()> {
     } else {
         let mapping = MappingArgs {
             target: "spinnaker2".to_owned(),
-            chips: "1x1".to_owned(),
+            chips: None,
             ..MappingArgs::default()
         };
         let mut source = driver::load(&args.path, &LoweringArgs::default(), &args.read)?;

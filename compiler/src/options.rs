@@ -4,6 +4,8 @@
 
 use crate::cli::{Common, LoweringArgs, MappingArgs};
 use ir::diag::{Diagnostics, Result};
+use ir::machine::Machine;
+use ir::routing::Link;
 use ir::semantics::{Profile, Quantisation, Schedule, Semantics};
 use ir::{ChipCoord, Code, Diagnostic, GlobalPe, Observable, Origin, PeCoord, Target};
 use serde::Serialize;
@@ -41,10 +43,58 @@ pub struct NamedTarget {
 pub struct Mapping {
     pub target: NamedTarget,
     pub time_step_us: u32,
+    /// Columns and rows of chips, if they were typed.
+    pub chips: Option<(u16, u16)>,
     pub dead_pes: BTreeSet<GlobalPe>,
+    pub dead_links: BTreeSet<(ChipCoord, Link)>,
     pub atoms_per_core: BTreeMap<String, u32>,
     pub schedule: Schedule,
     pub seed: u64,
+}
+
+impl Mapping {
+    fn size_text(&self) -> String {
+        let (w, h) = self.chips.unwrap_or((1, 1));
+        format!("{w}x{h}")
+    }
+
+    /// Puts the options about the machine into a module; `placed` if it already
+    /// says where its parts are, `text` if it brings a machine of its own.
+    pub fn machine(&self, machine: &mut Machine, text: bool, placed: bool) -> Result<()> {
+        let typed = [
+            ("--chips", self.chips.is_some()),
+            ("--dead-pe", !self.dead_pes.is_empty()),
+            ("--dead-link", !self.dead_links.is_empty()),
+        ];
+        if let Some((flag, _)) = typed.iter().find(|(_, typed)| placed && *typed) {
+            return Err(usage(*flag, "the IR text is already placed")
+                .help("run `place` again with s2c opt, or start from text that is not placed")
+                .into());
+        }
+        match self.chips {
+            Some((width, height)) => (machine.width, machine.height) = (width, height),
+            None if text => {}
+            None => (machine.width, machine.height) = (1, 1),
+        }
+        machine.dead_pes.extend(self.dead_pes.iter());
+        machine.dead_links.extend(self.dead_links.iter());
+        let outside = |flag: &str, what: String| {
+            let (w, h) = (machine.width, machine.height);
+            let message = format!("'{what}' lies outside the machine of {w}x{h} chips");
+            Diagnostics::from(usage(flag, message))
+        };
+        for pe in &self.dead_pes {
+            if !machine.contains(pe.chip) {
+                return Err(outside("--dead-pe", pe_text(pe)));
+            }
+        }
+        for (chip, link) in &self.dead_links {
+            if machine.beyond(*chip, *link).is_none() {
+                return Err(outside("--dead-link", link_text(&(*chip, *link))));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `NODE[:observable]` as typed.
@@ -80,6 +130,7 @@ pub struct OptionsRecord {
     pub time_step_us: u32,
     pub chips: String,
     pub dead_pe: Vec<String>,
+    pub dead_link: Vec<String>,
     pub atoms_per_core: BTreeMap<String, u32>,
     pub schedule: &'static str,
     /// What each Input carries.
@@ -117,8 +168,9 @@ impl OptionsRecord {
             weight_scale: q.weight_scale,
             target: mapping.target.target.name.clone(),
             time_step_us: mapping.time_step_us,
-            chips: "1x1".to_owned(),
+            chips: mapping.size_text(),
             dead_pe: mapping.dead_pes.iter().map(pe_text).collect(),
+            dead_link: mapping.dead_links.iter().map(link_text).collect(),
             atoms_per_core: mapping.atoms_per_core.clone(),
             schedule: mapping.schedule.name(),
             inputs: BTreeMap::new(),
@@ -130,6 +182,10 @@ impl OptionsRecord {
 fn pe_text(pe: &GlobalPe) -> String {
     let (c, p) = (pe.chip, pe.pe);
     format!("{},{}:{},{},{}", c.x, c.y, p.x(), p.y(), p.p())
+}
+
+fn link_text((chip, link): &(ChipCoord, Link)) -> String {
+    format!("{},{}:{}", chip.x, chip.y, link.name())
 }
 
 /// A fault of the command line: exit code 2.
@@ -206,24 +262,29 @@ pub fn typed_lowering_flag(args: &LoweringArgs) -> Option<&'static str> {
 pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
     let mut errors = Vec::new();
     let target = target(&args.target).map_err(|e| errors.extend(e.0)).ok();
-    match chips(&args.chips) {
-        Some((1, 1)) => {}
-        Some(_) => errors
-            .push(not_yet("--chips", "a machine of more than one chip").help("use --chips 1x1")),
-        None => errors.push(
-            usage(
-                "--chips",
-                format!("'{}' is not a size", escape(&args.chips)),
-            )
-            .help("write it as WxH, such as 1x1"),
-        ),
+    let mut size = None;
+    if let Some(text) = &args.chips {
+        size = chips(text);
+        if size.is_none() {
+            errors.push(
+                usage("--chips", format!("'{}' is not a size", escape(text))).help(format!(
+                    "write it as WxH, such as 1x1 or 8x8, with up to {} chips each way",
+                    Machine::sizes().end()
+                )),
+            );
+        }
     }
-    if !args.dead_link.is_empty() {
-        errors.push(
-            not_yet("--dead-link", "excluding links")
-                .note("a single chip uses no links")
-                .help("leave the option out"),
-        );
+    let mut dead_links = BTreeSet::new();
+    for text in &args.dead_link {
+        match dead_link(text) {
+            Some(link) => {
+                dead_links.insert(link);
+            }
+            None => errors.push(
+                usage("--dead-link", format!("'{}' is not a link", escape(text)))
+                    .help("write CX,CY:LINK with E, NE, N, W, SW or S, such as 0,0:E"),
+            ),
+        }
     }
     if args.calibrate.is_some() {
         errors.push(not_yet("--calibrate", "calibration").help("leave the option out"));
@@ -258,7 +319,9 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
         Some(target) if errors.is_empty() => Ok(Mapping {
             target,
             time_step_us: args.time_step.unwrap_or(DEFAULT_TIME_STEP_US),
+            chips: size,
             dead_pes,
+            dead_links,
             atoms_per_core,
             schedule: args.schedule.unwrap_or(Schedule::Auto),
             seed: args.seed,
@@ -308,7 +371,18 @@ pub fn sha256(bytes: &[u8]) -> String {
 fn chips(text: &str) -> Option<(u16, u16)> {
     let (w, h) = text.split_once(['x', 'X'])?;
     let (w, h) = (w.parse().ok()?, h.parse().ok()?);
-    (w > 0 && h > 0).then_some((w, h))
+    let sizes = Machine::sizes();
+    (sizes.contains(&w) && sizes.contains(&h)).then_some((w, h))
+}
+
+fn dead_link(text: &str) -> Option<(ChipCoord, Link)> {
+    let (chip, link) = text.split_once(':')?;
+    let (x, y) = chip.split_once(',')?;
+    let chip = ChipCoord {
+        x: x.trim().parse().ok()?,
+        y: y.trim().parse().ok()?,
+    };
+    Link::from_name(link.trim()).map(|link| (chip, link))
 }
 
 fn dead_pe(text: &str, target: Option<&Target>) -> Result<GlobalPe> {
@@ -325,9 +399,6 @@ fn dead_pe(text: &str, target: Option<&Target>) -> Result<GlobalPe> {
     let (Some(&[cx, cy]), Some(&[x, y, p])) = (chip.as_deref(), pe.as_deref()) else {
         return Err(wrong("is not a PE").into());
     };
-    if (cx, cy) != (0, 0) {
-        return Err(wrong("lies outside the machine of 1x1 chips").into());
-    }
     let pe = PeCoord::new(x, y, p).ok_or_else(|| wrong("is not a PE"))?;
     if target.is_some_and(|t| !t.has_pe(pe)) {
         return Err(wrong("does not exist on this target").into());
@@ -533,7 +604,6 @@ mod tests {
     fn mapping_args() -> MappingArgs {
         MappingArgs {
             target: "spinnaker2".to_owned(),
-            chips: "1x1".to_owned(),
             ..MappingArgs::default()
         }
     }
@@ -541,15 +611,40 @@ mod tests {
     #[test]
     fn later_options_are_refused_by_name() {
         let args = MappingArgs {
-            chips: "2x2".to_owned(),
-            dead_link: vec!["0,0:E".to_owned()],
             calibrate: Some("x.npz".into()),
             ..mapping_args()
         };
-        let errors = mapping(&args).expect_err("none of them exists").0;
-        assert_eq!(errors.len(), 3);
-        assert!(errors.iter().all(|e| e.code == Code::Usage));
-        assert!(errors.iter().all(|e| e.message.contains("not available")));
+        let errors = mapping(&args).expect_err("it does not exist").0;
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].code, Code::Usage);
+        assert!(errors[0].message.contains("not available"));
+    }
+
+    #[test]
+    fn machines_and_links_are_read_and_checked() {
+        let args = |chips: &str, links: &[&str]| MappingArgs {
+            chips: Some(chips.to_owned()),
+            dead_link: links.iter().map(|l| (*l).to_owned()).collect(),
+            ..mapping_args()
+        };
+        let fits = |chips: &str, links: &[&str]| {
+            let mut machine = Machine::new(1, 1);
+            mapping(&args(chips, links))
+                .and_then(|m| m.machine(&mut machine, false, false))
+                .map(|()| machine)
+        };
+        let board = fits("8x8", &["0,0:E", "1,1:NE"]).expect("a board");
+        assert_eq!((board.chips().count(), board.dead_links.len()), (48, 2));
+        assert!(fits("256x256", &[]).is_ok());
+        for chips in ["0x1", "1", "257x1", "x", "-1x1"] {
+            assert!(fits(chips, &[]).is_err(), "{chips}");
+        }
+        // (0,3) is the top of its column: nothing lies north of it.
+        for link in ["0,0", "0,0:Q", "0,3:N", "7,0:E", "0:E"] {
+            assert!(fits("8x8", &[link]).is_err(), "{link}");
+        }
+        let placed = mapping(&args("2x1", &[])).expect("fine alone");
+        assert!(placed.machine(&mut board.clone(), true, true).is_err());
     }
 
     #[test]
@@ -567,7 +662,9 @@ mod tests {
                 dead_pe: vec![pe.to_owned()],
                 ..mapping_args()
             };
-            assert!(mapping(&args).is_err(), "{pe}");
+            let mut machine = Machine::new(1, 1);
+            let fits = mapping(&args).and_then(|m| m.machine(&mut machine, false, false));
+            assert!(fits.is_err(), "{pe}");
         }
         for bound in ["a", "a=0", "=3", "a=x"] {
             let args = MappingArgs {

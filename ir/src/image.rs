@@ -4,6 +4,7 @@
 use crate::app::{AtomOrder, Sends};
 use crate::geometry::{ChipCoord, PeCoord};
 use crate::key::KeyMask;
+use crate::machine::Machine;
 use crate::routing::RoutingEntry;
 use crate::tensor::Shape;
 
@@ -15,6 +16,9 @@ pub struct ImageSet {
     /// Name of the target file it was compiled for.
     pub target: String,
     pub time_step_us: u32,
+    /// The machine it was compiled for.
+    pub machine: Machine,
+    /// Chips with programs or a routing table, ascending by coordinate.
     pub chips: Vec<ChipImage>,
     pub program: Program,
 }

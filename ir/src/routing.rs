@@ -26,6 +26,31 @@ impl Link {
         Link::SouthWest,
         Link::South,
     ];
+    /// Column and row from a chip to the next one.
+    pub fn step(self) -> (i16, i16) {
+        match self {
+            Link::East => (1, 0),
+            Link::NorthEast => (1, 1),
+            Link::North => (0, 1),
+            Link::West => (-1, 0),
+            Link::SouthWest => (-1, -1),
+            Link::South => (0, -1),
+        }
+    }
+    /// The same link, seen from its other end.
+    pub fn opposite(self) -> Link {
+        match self {
+            Link::East => Link::West,
+            Link::NorthEast => Link::SouthWest,
+            Link::North => Link::South,
+            Link::West => Link::East,
+            Link::SouthWest => Link::NorthEast,
+            Link::South => Link::North,
+        }
+    }
+    pub fn from_name(name: &str) -> Option<Link> {
+        Self::ALL.into_iter().find(|l| l.name() == name)
+    }
     pub fn name(self) -> &'static str {
         match self {
             Link::East => "E",

@@ -401,7 +401,7 @@ fn tabled() {
     table(
         east,
         "entry chip(0,0) 0x00010004/0xfffffffc -> E S pe(3,3,1) pe(3,3,2)",
-        "0x00010004 of %n1 at chip(0,0): link S leads off the machine",
+        "0x00010004 of %n1 at chip(0,0): link S leads off the machine or is dead",
     );
     table(
         "entry chip(1,0) 0x00010004/0xfffffffc -> pe(3,3,0)",

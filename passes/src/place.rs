@@ -97,7 +97,7 @@ fn unplaced(module: &Module, target: &Target, error: Unplaced) -> Diagnostic {
             format!("'{name}' {n}")
         })
         .collect();
-    let chips = usize::from(module.machine.width) * usize::from(module.machine.height);
+    let chips = module.machine.chips().count();
     Diagnostic::error(
         Code::DoesNotFit,
         &origin,

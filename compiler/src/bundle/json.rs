@@ -4,6 +4,7 @@
 use crate::options::OptionsRecord;
 use ir::app;
 use ir::image::{ImageSet, PopulationInfo, PortInfo, SliceInfo};
+use ir::routing::Link;
 use ir::{ChipCoord, KeyMask, PeCoord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 /// What marks a `bundle.json` of ours.
 pub(super) const FORMAT: &str = "s2c bundle";
 /// Version of the bundle layout.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The head of the file, read first so that another version is named before
 /// its fields are found strange.
@@ -39,11 +40,57 @@ pub(super) struct Bundle {
     pub(super) populations: Vec<Population>,
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
-    /// Every chip of the machine, with its PEs.
+    pub(super) machine: Machine,
+    /// Every chip that has programs or hands packets on.
     pub(super) chips: Vec<Chip>,
     /// Relative path to hash and size. Paths are derived from `chips`; this
     /// map is only looked up.
     pub(super) files: BTreeMap<String, File>,
+}
+
+/// Columns and rows of chips, and what was left out; [`ir::machine`] says how the
+/// chips hang together.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Machine {
+    pub(super) width: u16,
+    pub(super) height: u16,
+    pub(super) dead_pes: Vec<(u16, u16, u8, u8, u8)>,
+    /// Chip and name of each link.
+    pub(super) dead_links: Vec<(u16, u16, String)>,
+}
+
+impl Machine {
+    fn of(machine: &ir::machine::Machine) -> Self {
+        let pe = |p: &ir::GlobalPe| (p.chip.x, p.chip.y, p.pe.x(), p.pe.y(), p.pe.p());
+        let link = |(chip, link): &(ChipCoord, Link)| (chip.x, chip.y, link.name().to_owned());
+        Self {
+            width: machine.width,
+            height: machine.height,
+            dead_pes: machine.dead_pes.iter().map(pe).collect(),
+            dead_links: machine.dead_links.iter().map(link).collect(),
+        }
+    }
+
+    /// `None` if it names what no machine has.
+    pub(super) fn machine(&self) -> Option<ir::machine::Machine> {
+        let sizes = ir::machine::Machine::sizes();
+        if !sizes.contains(&self.width) || !sizes.contains(&self.height) {
+            return None;
+        }
+        let mut machine = ir::machine::Machine::new(self.width, self.height);
+        for &(cx, cy, x, y, p) in &self.dead_pes {
+            machine.dead_pes.insert(ir::GlobalPe {
+                chip: ChipCoord { x: cx, y: cy },
+                pe: PeCoord::new(x, y, p)?,
+            });
+        }
+        for (x, y, link) in &self.dead_links {
+            let chip = ChipCoord { x: *x, y: *y };
+            machine.dead_links.insert((chip, Link::from_name(link)?));
+        }
+        Some(machine)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -193,6 +240,7 @@ pub(super) fn describe(
         populations: program.populations.iter().map(population).collect(),
         inputs: ports(&program.inputs, &program.populations)?,
         outputs: ports(&program.outputs, &program.populations)?,
+        machine: Machine::of(&images.machine),
         chips: images
             .chips
             .iter()

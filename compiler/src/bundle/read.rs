@@ -176,10 +176,17 @@ impl Reader<'_> {
                 ))
                 .into());
         }
+        let machine = bundle.machine.machine();
+        let machine = machine.ok_or_else(|| self.fail("the machine is impossible"))?;
         let mut known: BTreeSet<String> = [REPORT.to_owned()].into();
         let mut chips = Vec::new();
         for chip in &bundle.chips {
             let image = self.chip(&bundle, chip, &mut known)?;
+            if !machine.contains(image.chip) {
+                return Err(self
+                    .fail(format!("{} is outside the machine", image.chip))
+                    .into());
+            }
             if chips
                 .last()
                 .is_some_and(|c: &ChipImage| c.chip >= image.chip)
@@ -205,6 +212,7 @@ impl Reader<'_> {
                 name: bundle.name,
                 target: bundle.target,
                 time_step_us: bundle.time_step_us,
+                machine,
                 chips,
                 program,
             },
@@ -399,9 +407,10 @@ impl Reader<'_> {
 
     /// Addresses that the host reads and writes must lie in the PE's memory.
     fn check_slice(&self, s: &SliceInfo, chips: &[ChipImage]) -> std::result::Result<(), String> {
+        // Both lists were checked to ascend.
         let there = chips
-            .iter()
-            .any(|c| c.chip == s.chip && c.pes.iter().any(|i| i.pe == s.pe));
+            .binary_search_by_key(&s.chip, |c| c.chip)
+            .is_ok_and(|at| chips[at].pes.binary_search_by_key(&s.pe, |i| i.pe).is_ok());
         if !there {
             return Err(format!("{} {} holds no program", s.chip, s.pe));
         }

@@ -228,8 +228,7 @@ fn key_mask(key: &str, mask: &str) -> Option<KeyMask> {
 }
 
 fn links(names: &[String]) -> Option<BTreeSet<Link>> {
-    let find = |name: &String| Link::ALL.into_iter().find(|l| l.name() == name);
-    names.iter().map(find).collect()
+    names.iter().map(|name| Link::from_name(name)).collect()
 }
 
 fn pes(list: &[(u8, u8, u8)]) -> Option<BTreeSet<PeCoord>> {

@@ -43,6 +43,7 @@ fn images() -> ImageSet {
         name: "net".to_owned(),
         target: "spinnaker2".to_owned(),
         time_step_us: 1000,
+        machine: ir::machine::Machine::new(1, 1),
         chips: vec![ChipImage {
             chip,
             pes: vec![PeImage {

@@ -85,7 +85,6 @@ mod timing;
 mod trees;
 mod windows;
 
-pub use trees::neighbour;
 
 use crate::diag::{Diagnostics, Result};
 use crate::facts::Fact;

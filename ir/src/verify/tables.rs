@@ -8,7 +8,7 @@
 //! `00X` (b). Only what a table tells apart is told apart.
 
 use super::findings::{Findings, vertex};
-use super::trees::{neighbour, sinks};
+use super::trees::sinks;
 use crate::geometry::{ChipCoord, GlobalPe, PeCoord};
 use crate::id::NetId;
 use crate::key::KeyMask;
@@ -64,7 +64,7 @@ pub enum Fault {
     },
     /// The packet comes to this chip a second time.
     Loop,
-    /// The packet leaves the machine.
+    /// The packet leaves the machine, or takes a dead link.
     OffMachine(Link),
     /// The packet never comes to this chip, where a sink is.
     Missed,
@@ -98,7 +98,9 @@ impl fmt::Display for Witness {
                 )
             }
             Fault::Loop => f.write_str("the packet comes back"),
-            Fault::OffMachine(link) => write!(f, "link {} leads off the machine", link.name()),
+            Fault::OffMachine(link) => {
+                write!(f, "link {} leads off the machine or is dead", link.name())
+            }
             Fault::Missed => f.write_str("the packet never comes here, but a sink is here"),
             Fault::TooComplicated => f.write_str("too many cases to follow"),
         }
@@ -244,7 +246,7 @@ impl Walk<'_> {
                 }
                 let (mut ahead, mut seen) = (ahead.clone(), seen.clone());
                 for &link in &entry.targets.links {
-                    let Some(next) = neighbour(&self.m.machine, chip, link) else {
+                    let Some(next) = self.m.machine.neighbour(chip, link) else {
                         return self.witness(cube, chip, Fault::OffMachine(link));
                     };
                     if !seen.insert(next) {

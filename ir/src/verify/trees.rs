@@ -1,29 +1,12 @@
 //! ROUTED: trees that reach exactly the sinks.
 
 use super::findings::{Findings, vertex};
-use crate::geometry::{ChipCoord, GlobalPe};
+use crate::geometry::GlobalPe;
 use crate::id::NetId;
-use crate::machine::Machine;
 use crate::machine_graph::Net;
 use crate::module::Module;
-use crate::routing::{Link, RoutingTree};
+use crate::routing::RoutingTree;
 use std::collections::BTreeSet;
-
-/// The chip at the other end of a link; `None` at the edge of the machine,
-/// which does not wrap around.
-pub fn neighbour(machine: &Machine, chip: ChipCoord, link: Link) -> Option<ChipCoord> {
-    let (dx, dy) = match link {
-        Link::East => (1, 0),
-        Link::NorthEast => (1, 1),
-        Link::North => (0, 1),
-        Link::West => (-1, 0),
-        Link::SouthWest => (-1, -1),
-        Link::South => (0, -1),
-    };
-    let x = chip.x.checked_add_signed(dx)?;
-    let y = chip.y.checked_add_signed(dy)?;
-    Some(ChipCoord { x, y }).filter(|c| machine.contains(*c))
-}
 
 /// The PEs of a net's sinks.
 pub(super) fn sinks(m: &Module, net: &Net) -> BTreeSet<GlobalPe> {
@@ -64,8 +47,10 @@ fn fault(m: &Module, id: NetId, net: &Net, tree: &RoutingTree) -> Option<String>
         };
         delivered.extend(targets.pes.iter().map(|&pe| GlobalPe { chip, pe }));
         for &link in &targets.links {
-            let Some(next) = neighbour(&m.machine, chip, link) else {
-                return Some(format!("{id} leaves the machine at {chip} {}", link.name()));
+            let Some(next) = m.machine.neighbour(chip, link) else {
+                let dead = m.machine.beyond(chip, link).is_some();
+                let what = if dead { "uses the dead link" } else { "leaves the machine at" };
+                return Some(format!("{id} {what} {chip} {}", link.name()));
             };
             if !entered.insert(next) {
                 return Some(format!("{id} enters {next} twice"));

@@ -84,7 +84,9 @@ fn name() -> BoxedStrategy<String> {
 }
 
 fn head() -> impl Strategy<Value = Module> {
-    let machine = (1u16..4, 1u16..4, btree_set(global_pe(), 0..3));
+    let link = (chip(), select(Link::ALL.to_vec()));
+    let dead = (btree_set(global_pe(), 0..3), btree_set(link, 0..3));
+    let machine = (1u16..14, 1u16..14, dead);
     let facts = vec(select(Fact::ALL), 0..12);
     (
         name(),
@@ -99,7 +101,7 @@ fn head() -> impl Strategy<Value = Module> {
             |(
                 name,
                 target,
-                (width, height, dead_pes),
+                (width, height, (dead_pes, dead_links)),
                 time_step_us,
                 semantics,
                 (quantisation, inputs),
@@ -109,6 +111,7 @@ fn head() -> impl Strategy<Value = Module> {
                     name,
                     machine: Machine {
                         dead_pes,
+                        dead_links,
                         ..Machine::new(width, height)
                     },
                     time_step_us,

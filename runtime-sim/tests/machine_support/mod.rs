@@ -245,6 +245,7 @@ pub fn images(guests: &[Guest], routes: &[(u32, &[usize])]) -> ImageSet {
         name: "test".to_owned(),
         target: Target::spinnaker2().name,
         time_step_us: guests.first().map_or(100, |g| g.period),
+        machine: ir::machine::Machine::new(1, 1),
         chips: vec![ChipImage {
             chip: ChipCoord::default(),
             pes,

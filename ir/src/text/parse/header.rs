@@ -5,7 +5,9 @@ use crate::code::Code;
 use crate::diag::{Diagnostic, Result};
 use crate::facts::{Fact, FactSet};
 use crate::geometry::{ChipCoord, GlobalPe, PeCoord};
+use crate::machine::Machine;
 use crate::origin::{Origin, escape};
+use crate::routing::Link;
 use crate::text::lex::{Cursor, Parsed};
 use crate::text::{PASSES, VERSION, choices, limit};
 
@@ -59,7 +61,8 @@ impl Parser<'_> {
         let (width, height) = c.choice("a size such as `1x1`", |w| {
             let (w, h) = w.split_once('x')?;
             let (w, h) = (w.parse().ok()?, h.parse().ok()?);
-            (w > 0 && h > 0).then_some((w, h))
+            Machine::sizes().contains(&w).then_some(())?;
+            Machine::sizes().contains(&h).then_some((w, h))
         })?;
         self.module.machine.width = width;
         self.module.machine.height = height;
@@ -71,8 +74,14 @@ impl Parser<'_> {
     }
 
     pub(super) fn dead(&mut self, c: &mut Cursor<'_>) -> Parsed<()> {
-        let pe = self.global_pe(c)?;
-        self.module.machine.dead_pes.insert(pe);
+        if c.eat_word("link") {
+            let chip = self.chip(c)?;
+            let link = c.choice("a link such as `NE`", Link::from_name)?;
+            self.module.machine.dead_links.insert((chip, link));
+        } else {
+            let pe = self.global_pe(c)?;
+            self.module.machine.dead_pes.insert(pe);
+        }
         Ok(())
     }
 

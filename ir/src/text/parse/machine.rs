@@ -212,7 +212,7 @@ impl Parser<'_> {
         }
         loop {
             let mut ahead = c.clone();
-            let link = ahead.choice("", |w| Link::ALL.into_iter().find(|l| l.name() == w));
+            let link = ahead.choice("", Link::from_name);
             if let Ok(link) = link {
                 *c = ahead;
                 targets.links.insert(link);

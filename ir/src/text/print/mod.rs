@@ -95,6 +95,9 @@ impl Printer<'_> {
         for pe in &m.machine.dead_pes {
             writeln!(self.out, "dead {pe}")?;
         }
+        for (chip, link) in &m.machine.dead_links {
+            writeln!(self.out, "dead link {chip} {}", link.name())?;
+        }
         self.semantics()?;
         self.inputs()?;
         if m.facts != crate::facts::FactSet::EMPTY {
