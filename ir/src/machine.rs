@@ -224,10 +224,7 @@ mod tests {
         assert_eq!(board.chips().count(), 48);
         assert_eq!(board.beyond(chip(0, 3), Link::North), None);
         assert_eq!(board.beyond(chip(0, 3), Link::NorthEast), Some(chip(1, 4)));
-        assert_eq!(
-            board.application_pes(&Target::spinnaker2()).len(),
-            48 * 148
-        );
+        assert_eq!(board.application_pes(&Target::spinnaker2()).len(), 48 * 148);
     }
 
     #[test]

@@ -116,9 +116,8 @@ fn straight(machine: &Machine, from: ChipCoord, to: ChipCoord) -> Option<Path> {
     } else {
         0
     };
-    let part = |steps: i32, [ahead, back]: [Link; 2]| {
-        (steps.abs(), if steps > 0 { ahead } else { back })
-    };
+    let part =
+        |steps: i32, [ahead, back]: [Link; 2]| (steps.abs(), if steps > 0 { ahead } else { back });
     let mut parts = [
         part(diagonal, [Link::NorthEast, Link::SouthWest]),
         part(dx - diagonal, [Link::East, Link::West]),
@@ -174,10 +173,14 @@ fn unrouted(module: &Module, error: Unrouted) -> Diagnostic {
     let population = |v: VertexId| &module.app.populations[graph.vertices[v].population];
     let source = population(graph.nets[net].source);
     let sink = graph.nets[net].sinks.iter();
-    let sink = sink.copied().find(|s| module.placements.get(s) == Some(&to));
+    let sink = sink
+        .copied()
+        .find(|s| module.placements.get(s) == Some(&to));
     let name = |name: &str| ir::origin::escape(name);
     let origin = sink.map_or(&Origin::Compiler, |s| &population(s).origin);
-    let to_name = sink.map_or(String::new(), |s| format!("'{}' on ", name(&population(s).name)));
+    let to_name = sink.map_or(String::new(), |s| {
+        format!("'{}' on ", name(&population(s).name))
+    });
     Diagnostic::error(
         Code::DoesNotFit,
         origin,

@@ -16,7 +16,7 @@ fn record() -> OptionsRecord {
     let lowering = options::lowering(&LoweringArgs::default());
     let mapping = options::mapping(&MappingArgs {
         target: "spinnaker2".to_owned(),
-        chips: "1x1".to_owned(),
+        chips: None,
         ..MappingArgs::default()
     })
     .expect("defaults");

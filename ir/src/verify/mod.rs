@@ -85,7 +85,6 @@ mod timing;
 mod trees;
 mod windows;
 
-
 use crate::diag::{Diagnostics, Result};
 use crate::facts::Fact;
 use crate::module::Module;

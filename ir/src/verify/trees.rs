@@ -49,7 +49,11 @@ fn fault(m: &Module, id: NetId, net: &Net, tree: &RoutingTree) -> Option<String>
         for &link in &targets.links {
             let Some(next) = m.machine.neighbour(chip, link) else {
                 let dead = m.machine.beyond(chip, link).is_some();
-                let what = if dead { "uses the dead link" } else { "leaves the machine at" };
+                let what = if dead {
+                    "uses the dead link"
+                } else {
+                    "leaves the machine at"
+                };
                 return Some(format!("{id} {what} {chip} {}", link.name()));
             };
             if !entered.insert(next) {
