@@ -8,8 +8,8 @@ use ir::app::Model;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
 use ir::image::{
-    ChipImage, ImageSet, PeImage, PopulationInfo, PortInfo, Program as HostProgram, Segment,
-    SliceInfo, Symbol, SymbolKind,
+    ChipImage, Coupling, ImageSet, PeImage, PopulationInfo, PortInfo, Program as HostProgram,
+    Segment, SliceInfo, Symbol, SymbolKind,
 };
 use ir::memory::{MemoryLayout, RegionKind};
 use ir::module::Module;
@@ -246,6 +246,8 @@ fn host_program(module: &Module) -> Result<HostProgram> {
         })
         .collect();
     Ok(HostProgram {
+        // Generated programs exchange packets only.
+        coupling: Coupling::None,
         ticks_per_step: module.app.ticks_per_step,
         populations,
         inputs,

@@ -145,6 +145,8 @@ codes! {
         "The reference computes what the generated code must compute, bit for bit. Lost packets and missed deadlines explain a difference; anything else is a bug in s2c.";
     ExpectDiffers "E0813" "golden differs from the reference arrays"
         "With the profile, dt and reset of the framework that made the arrays there is no difference; --tol allows one.";
+    HostMemory "E0814" "the host has no memory for the emulated machine"
+        "The program wrote to more DRAM than the host can hold or the emulator allows.";
     MacArray "W0820" "the MAC array did not compute what was meant"
         "An accumulator overflowed, a result did not fit its width, or the array refused to start. The message says how often and on which PE.";
     Usage "E0901" "the command line is wrong"

@@ -70,9 +70,36 @@ pub enum SymbolKind {
     Literal,
 }
 
+/// How the program's PEs reach each other's memory, packets aside. A machine runs
+/// PEs that share nothing but packets far ahead of each other; a program that does
+/// more has to say so, and runs in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Coupling {
+    /// Not at all.
+    #[default]
+    None,
+    /// By devices: block DMA, operands of the MAC array, DRAM.
+    Dma,
+    /// By loads and stores of the core, interrupts of other PEs and packets that
+    /// interrupt or bypass the router too.
+    Window,
+}
+
+impl Coupling {
+    /// As bundles call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Dma => "dma",
+            Self::Window => "window",
+        }
+    }
+}
+
 /// How the host talks to the program.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Program {
+    pub coupling: Coupling,
     /// Ticks of a network step, at least 1: the timer runs `time_step_us` over this.
     pub ticks_per_step: u32,
     pub populations: Vec<PopulationInfo>,

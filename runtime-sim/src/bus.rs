@@ -11,11 +11,13 @@ use crate::cpu::{BusError, Effects, Memory, Mmio, Size};
 use crate::mmio::comms::Comms;
 use crate::mmio::explog::ExpLog;
 use crate::mmio::mla::Mla;
+use crate::mmio::outside::{Outside, Register};
 use crate::mmio::rng::Random;
 use crate::mmio::rounding::Rounding;
 use crate::mmio::timer::Timer;
 use ir::Target;
 use ir::geometry::GlobalPe;
+use ir::image::Coupling;
 
 /// Bytes of address space of each device.
 const TIMER_SPAN: u32 = 0x20;
@@ -60,6 +62,8 @@ pub struct Bus {
     explog: ExpLog,
     random: Random,
     rounding: Rounding,
+    /// What reaches other PEs and DRAM.
+    pub outside: Outside,
     /// Levels of the interrupt lines of every device but timer 1.
     lines: u64,
     effects: Effects,
@@ -69,7 +73,13 @@ pub struct Bus {
 impl Bus {
     /// The devices of `pe` after reset; `lookahead` as in [`Comms::new`], `seed` as in
     /// [`Random::new`].
-    pub fn new(target: &Target, pe: GlobalPe, lookahead: u64, seed: u64) -> Self {
+    pub fn new(
+        target: &Target,
+        pe: GlobalPe,
+        lookahead: u64,
+        seed: u64,
+        coupling: Coupling,
+    ) -> Self {
         Self {
             timer_base: target.timer.base,
             comms_base: target.comms.base,
@@ -93,6 +103,7 @@ impl Bus {
             explog: ExpLog::new(target),
             random: Random::new(target, pe, seed),
             rounding: Rounding::new(target),
+            outside: Outside::new(target, pe, coupling),
             lines: 0,
             effects: Effects::default(),
             acknowledged: None,
@@ -106,14 +117,14 @@ impl Bus {
 
     /// When a device other than timer 1 next does something on its own.
     pub fn due(&self) -> Option<u64> {
-        let devices = [self.mla.due()];
+        let devices = [self.mla.due(), self.outside.due()];
         devices.into_iter().flatten().min()
     }
 
     /// True while a device is at work for the program: a PE that sleeps meanwhile has
     /// not ended its work.
     pub fn working(&self) -> bool {
-        self.mla.busy()
+        self.mla.busy() || self.outside.working()
     }
 
     /// Does what the program's accesses have asked for and memory is needed for.
@@ -123,19 +134,24 @@ impl Bus {
             let _ = memory.write(addr, &word.to_le_bytes());
         }
         self.mla.service(memory);
+        self.outside.service(memory);
     }
 
     /// Lets every device act that is due at `time` or before, so that what is due next
     /// lies behind `time`; says what that did to interrupt lines.
     pub fn expire(&mut self, time: u64, memory: &mut Memory) -> Effects {
         self.mla.expire(time, memory);
+        let pulses = self.outside.expire(time, memory);
         self.note_lines();
+        self.effects.raise |= pulses;
+        self.effects.lower |= pulses;
         std::mem::take(&mut self.effects)
     }
 
     /// Adds to the effects what has happened to interrupt lines.
     fn note_lines(&mut self) {
-        let lines = if self.mla.line() { self.mla_line } else { 0 };
+        let mla = if self.mla.line() { self.mla_line } else { 0 };
+        let lines = mla | self.outside.lines();
         self.effects.raise |= lines & !self.lines;
         self.effects.lower |= self.lines & !lines;
         self.lines = lines;
@@ -144,14 +160,17 @@ impl Bus {
     fn device(&self, addr: u32, size: Size) -> Result<Device, BusError> {
         let timer = addr.wrapping_sub(self.timer_base);
         let comms = addr.wrapping_sub(self.comms_base);
-        let device = if comms < COMMS_SPAN {
+        let device = if comms < COMMS_SPAN && !self.outside.dma.has(comms) {
             Device::Comms(comms)
         } else if timer < TIMER_SPAN {
             Device::Timer(timer)
         } else if addr == self.level_command {
             Device::Level
+        } else if let Some(unit) = self.unit(addr) {
+            unit
         } else {
-            self.unit(addr)?
+            // The only addresses that take accesses of every size.
+            return self.outside.find(addr, size).map(Device::Outside);
         };
         if size == Size::Word {
             Ok(device)
@@ -163,17 +182,15 @@ impl Bus {
 
 impl Bus {
     /// The computing unit at `addr`.
-    fn unit(&self, addr: u32) -> Result<Device, BusError> {
+    fn unit(&self, addr: u32) -> Option<Device> {
         let b = &self.bases;
         let offset = |base: u32, span: u32| Some(addr.wrapping_sub(base)).filter(|&o| o < span);
-        let unit = None
-            .or_else(|| offset(b.mla, MLA_SPAN).map(Device::Mla))
+        None.or_else(|| offset(b.mla, MLA_SPAN).map(Device::Mla))
             .or_else(|| offset(b.explog, EXPLOG_SPAN).map(Device::ExpLog))
             .or_else(|| offset(b.random, RANDOM_SPAN).map(Device::Random))
             .or_else(|| offset(b.rounding, ROUNDING_SPAN).map(Device::Rounding))
             .or_else(|| offset(b.noise, NOISE_SPAN).map(|_| Device::Noise))
-            .or_else(|| offset(b.noise_config, NOISE_SPAN).map(Device::NoiseConfig));
-        unit.ok_or(BusError::Unmapped)
+            .or_else(|| offset(b.noise_config, NOISE_SPAN).map(Device::NoiseConfig))
     }
 }
 
@@ -182,6 +199,15 @@ fn level_command(target: &Target, pe: GlobalPe) -> u32 {
     let r = &target.level;
     let own = r.stride.wrapping_mul(pe.pe.p().into());
     r.base.wrapping_add(r.command).wrapping_add(own)
+}
+
+impl Bus {
+    /// The core stands still for some machine time.
+    fn stall(&mut self, time: u64) {
+        let cycles = time.div_ceil(self.clock.span(1));
+        let cycles = u32::try_from(cycles).unwrap_or(u32::MAX);
+        self.effects.wait = self.effects.wait.saturating_add(cycles);
+    }
 }
 
 enum Device {
@@ -195,6 +221,7 @@ enum Device {
     Noise,
     NoiseConfig(u32),
     Rounding(u32),
+    Outside(Register),
 }
 
 impl Mmio for Bus {
@@ -220,6 +247,11 @@ impl Mmio for Bus {
             Device::Rounding(offset) => {
                 let (value, stall) = self.rounding.read(offset, time, self.clock.span(1))?;
                 self.effects.wait += stall;
+                Ok(value)
+            }
+            Device::Outside(register) => {
+                let (value, stall) = self.outside.read(register, (addr, size), time)?;
+                self.stall(stall);
                 Ok(value)
             }
         }
@@ -266,6 +298,13 @@ impl Mmio for Bus {
                 let cycle = self.clock.span(1);
                 self.rounding
                     .write(offset, value, &mut self.random, time, cycle)?;
+            }
+            Device::Outside(register) => {
+                let what = (addr, size);
+                let stall = self.outside.write(register, what, value, time)?;
+                self.stall(stall);
+                self.note_lines();
+                self.effects.stop = true;
             }
         }
         Ok(())

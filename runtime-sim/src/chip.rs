@@ -1,5 +1,6 @@
 //! Chips and the way of packets between PEs.
 
+use crate::coupled::Links;
 use crate::mmio::comms::Arrival;
 use crate::noc;
 use crate::pe::Pe;
@@ -33,6 +34,8 @@ pub(crate) struct Chips {
     /// Cycles that any packet takes at least.
     pub(crate) lookahead: u64,
     pub(crate) shuffle: Option<Shuffle>,
+    /// Memory that PEs share, if the program says that they do.
+    pub(crate) links: Option<Box<Links>>,
 }
 
 /// Additional cycles for each packet, so that packets overtake each other.

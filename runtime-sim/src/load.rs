@@ -4,6 +4,7 @@
 use crate::bus::Bus;
 use crate::chip::{self, Chip, Chips};
 use crate::clock::{self, Clock, Level};
+use crate::coupled::Links;
 use crate::cpu::{Core, Costs, LINES, Memory};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
@@ -92,7 +93,8 @@ pub(crate) fn check_and_build(
             period: cycles_per_tick(target, images.time_step_us, &images.program),
         };
         let core = Core::new(costs.clone());
-        let mut bus = Bus::new(target, place, lookahead, seed);
+        let coupling = images.program.coupling;
+        let mut bus = Bus::new(target, place, lookahead, seed, coupling);
         bus.clock = Clock::new(target, level);
         pes.push(Pe::new(fixed, index, core, memory, bus));
     }
@@ -107,6 +109,7 @@ pub(crate) fn check_and_build(
             unmatched: BTreeMap::new(),
             lookahead,
             shuffle: None,
+            links: Links::new(target, images.program.coupling, &places),
         },
         places,
         pes,

@@ -2,6 +2,7 @@
 
 use crate::chip::{Chips, Shuffle};
 use crate::clock::Level;
+use crate::coupled::Links;
 use crate::inputs::SampleRun;
 use crate::load;
 use crate::pe::{Pe, Snapshot};
@@ -24,6 +25,7 @@ pub struct Machine {
     /// Index of each PE, and the other way round.
     places: Arc<BTreeMap<GlobalPe, usize>>,
     loaded: Arc<Vec<Snapshot>>,
+    links_loaded: Arc<Option<Box<Links>>>,
     pes: Vec<Pe>,
     chips: Chips,
     hosts: Vec<HostPe>,
@@ -69,6 +71,7 @@ impl Machine {
             program: Arc::new(images.program.clone()),
             places: Arc::new(parts.places),
             loaded: Arc::new(Vec::new()),
+            links_loaded: Arc::new(None),
             pes: parts.pes,
             chips: parts.chips,
             hosts: parts.hosts,
@@ -83,6 +86,10 @@ impl Machine {
         let last = machine.pes.iter().map(Pe::time).max().unwrap_or(0);
         machine.start = last.next_multiple_of(reference) + reference;
         machine.loaded = Arc::new(machine.pes.iter().map(Pe::snapshot).collect());
+        if let Some(links) = &mut machine.chips.links {
+            links.take_stats();
+        }
+        machine.links_loaded = Arc::new(machine.chips.links.clone());
         Ok(machine)
     }
 
@@ -122,6 +129,7 @@ impl Machine {
         for (pe, loaded) in self.pes.iter_mut().zip(self.loaded.iter()) {
             pe.restore(loaded);
         }
+        self.chips.links.clone_from(&self.links_loaded);
         self.started = false;
     }
 
@@ -179,7 +187,8 @@ impl Machine {
             pe.receive_until(end_of(pe));
             pe.account(end);
         }
-        if !sample.keep_state {
+        // A late program that waits for others can't be run alone.
+        if !sample.keep_state && self.chips.links.is_none() {
             for pe in self.pes.iter_mut().filter(|pe| pe.ended()) {
                 pe.finish_work()?;
             }
@@ -197,6 +206,12 @@ impl Machine {
             record_reads: session.record_reads,
             pes: self.pes.iter_mut().map(Pe::end_run).collect(),
             unmatched: std::mem::take(&mut self.chips.unmatched),
+            dram: self
+                .chips
+                .links
+                .as_mut()
+                .map(|l| l.take_stats())
+                .unwrap_or_default(),
         })
     }
 }

@@ -5,8 +5,12 @@
 //! target file.
 
 pub mod comms;
+pub mod dma;
 pub mod explog;
+pub mod ipi;
 pub mod mla;
+pub mod outside;
 pub mod rng;
 pub mod rounding;
 pub mod timer;
+pub mod window;

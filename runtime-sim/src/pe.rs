@@ -14,6 +14,7 @@
 use crate::bus::Bus;
 use crate::cpu::{Core, Exit, Fault, Memory};
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
+use crate::remote::{Completion, Request};
 use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
 use crate::symbols::Symbols;
@@ -55,6 +56,8 @@ pub(crate) struct Pe {
     /// Packets sent since reset.
     sequence: u64,
     work: Work,
+    /// Time that the PE must not pass in this turn.
+    limit: u64,
     stats: PeStats,
     /// Core counter at the beginning of the run.
     instructions_before: u64,
@@ -125,6 +128,7 @@ impl Pe {
             sent: Vec::new(),
             sequence: 0,
             work: Work::default(),
+            limit: u64::MAX,
             stats,
             instructions_before: 0,
             changes_before: 0,
@@ -199,6 +203,37 @@ impl Pe {
         } else {
             self.due().map(|due| due.max(self.time()))
         }
+    }
+
+    /// As [`Pe::next_event`], but a core that runs may have left a device behind that
+    /// is due before the core's present instruction.
+    pub(crate) fn next_turn(&self) -> Option<u64> {
+        let core = self.core.can_run().then(|| self.time());
+        match (core, self.due()) {
+            (Some(core), Some(due)) => Some(core.min(due)),
+            (None, Some(due)) => Some(due.max(self.time())),
+            (core, None) => core,
+        }
+    }
+
+    /// Whether the core sleeps, so that something from outside may wake it.
+    pub(crate) fn may_wake(&self) -> bool {
+        self.core.is_asleep() && !self.work.ended
+    }
+
+    /// What the PE's devices have asked of memory elsewhere since the last call.
+    pub(crate) fn take_asked(&mut self) -> std::vec::Drain<'_, Request> {
+        self.bus.outside.port.take()
+    }
+
+    /// Interrupt lines pulse at `time`.
+    pub(crate) fn interrupt(&mut self, time: u64, lines: u64) {
+        self.bus.outside.ipi.expect(time, lines);
+    }
+
+    /// What a device has asked for has been carried out.
+    pub(crate) fn complete(&mut self, completion: Completion) {
+        self.bus.outside.complete(completion);
     }
 
     /// When a device next does something on its own.
@@ -278,6 +313,26 @@ impl Pe {
         self.bus.service(&mut self.memory);
     }
 
+    /// As [`Pe::run`], but not past `limit`, nor past what the PE asks for meanwhile.
+    pub(crate) fn run_until(
+        &mut self,
+        limit: u64,
+        time: u64,
+        horizon: u64,
+        session: &mut Session<'_>,
+    ) -> Result<Pause> {
+        if let Some(fault) = self.bus.outside.window.take_refused() {
+            return Err(self.stopped(&format!("a store to memory elsewhere failed: {fault}")));
+        }
+        if self.bus.outside.window.is_waiting() {
+            return Ok(Pause::Waiting(limit));
+        }
+        self.limit = limit;
+        let pause = self.run(time, horizon, session);
+        self.limit = u64::MAX;
+        pause
+    }
+
     /// Runs from `time` (if asleep, else from the PE's clock) until the program
     /// sleeps, the run ends, or arrivals beyond `horizon` would have to be known.
     pub(crate) fn run(
@@ -299,16 +354,21 @@ impl Pe {
                 due
             };
             let device = self.bus.due().filter(|&d| d <= last).unwrap_or(u64::MAX);
+            let limit = self.limit.min(self.bus.outside.port.first());
             let now = self.time();
-            if now >= device {
+            if now >= device && device < limit {
                 self.device_acts(device);
                 continue;
             }
-            if now >= due {
+            if now >= due && due < limit {
                 if self.timer_interrupt(due, session)? {
                     return Ok(Pause::Ended);
                 }
                 continue;
+            }
+            if now >= limit {
+                let next = now.min(due).min(device);
+                return Ok(Pause::Waiting(next));
             }
             if !self.core.can_run() {
                 let next = due.min(device);
@@ -325,13 +385,13 @@ impl Pe {
                 self.work.ended = true;
                 return Ok(Pause::Ended);
             }
-            let exit = self.execute(last.min(device).min(fuel));
+            let exit = self.execute(last.min(device).min(fuel).min(limit));
             self.after_run(session)?;
             match exit {
                 Exit::Wfi | Exit::Wfe if self.waits() => {}
                 Exit::Wfi | Exit::Wfe => self.end_work(self.core.cycle),
                 Exit::CycleLimit | Exit::Device => {}
-                Exit::Fault(fault) => match self.bus.comms.take_blocked() {
+                Exit::Fault(fault) => match self.blocked() {
                     // The access is repeated when the PE runs again.
                     Some(time) => return Ok(Pause::Waiting(time)),
                     None => return Err(self.faulted(&fault)),
@@ -343,6 +403,16 @@ impl Pe {
                 return Ok(Pause::Waiting(self.time()));
             }
         }
+    }
+
+    /// Until when the access that was just refused has to wait, if it only has to wait.
+    fn blocked(&mut self) -> Option<u64> {
+        if let Some(time) = self.bus.outside.port.take_blocked() {
+            let now = self.time();
+            self.bus.outside.window.forget(now);
+            return Some(time);
+        }
+        self.bus.comms.take_blocked()
     }
 
     /// Whether a core that sleeps is in the middle of its work.
@@ -535,6 +605,17 @@ impl Pe {
             let object = self.fixed.symbols.object(address);
             let object = object.map_or(String::new(), |o| format!(" ({o})"));
             d = d.note(format!("address {address:#010x}{object}"));
+        }
+        if let Some(needs) = self.bus.outside.port.undeclared() {
+            return self
+                .in_tick(d)
+                .note(format!(
+                    "it reaches beyond its own PE, which needs coupling '{}'; the program declares '{}'",
+                    needs.name(),
+                    self.bus.outside.port.coupling().name()
+                ))
+                .help("declare it where the program is made (`Program::coupling`)")
+                .into();
         }
         self.in_tick(d)
             .help("this is a bug in s2c; please report it with the input that shows it")

@@ -1,12 +1,13 @@
 //! What a run gives back.
 
+use crate::dram::DramStats;
 use crate::inputs::Event;
 use crate::mac_report::MacReport;
 use crate::machine::cycles_per_tick;
 use crate::mmio::mla::Activity;
 use ir::code::Code;
 use ir::diag::Diagnostic;
-use ir::geometry::GlobalPe;
+use ir::geometry::{ChipCoord, GlobalPe};
 use ir::image::Program;
 use ir::{Origin, Target};
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct SampleResult {
     pub pes: Vec<PeStats>,
     /// Packets that no routing entry matched, by key.
     pub unmatched: BTreeMap<u32, u64>,
+    /// What the DRAM of each chip did, if the program has access to it.
+    pub dram: BTreeMap<ChipCoord, DramStats>,
     /// Input windows that the host wrote.
     pub windows: u64,
     /// Times that the host emptied a spike record.

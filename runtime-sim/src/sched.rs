@@ -8,6 +8,7 @@
 //! furthest behind never waits, so the loop always moves on.
 
 use crate::chip::Chips;
+use crate::coupled;
 use crate::pe::{Pause, Pe};
 use crate::session::Session;
 use ir::diag::Result;
@@ -30,6 +31,9 @@ pub(crate) fn run(
     session: &mut Session<'_>,
     until: Until,
 ) -> Result<()> {
+    if chips.links.is_some() {
+        return coupled::run(pes, chips, session, until);
+    }
     let mut turns: BinaryHeap<Reverse<(u64, usize)>> = pes
         .iter()
         .enumerate()

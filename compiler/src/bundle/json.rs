@@ -3,7 +3,7 @@
 
 use crate::options::OptionsRecord;
 use ir::app;
-use ir::image::{ImageSet, PopulationInfo, PortInfo, SliceInfo};
+use ir::image::{self, ImageSet, PopulationInfo, PortInfo, SliceInfo};
 use ir::routing::Link;
 use ir::{ChipCoord, KeyMask, PeCoord};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub(super) struct Bundle {
     pub(super) time_step_us: u32,
     /// Timer ticks of one time step.
     pub(super) ticks_per_step: u32,
+    /// Bundles without it are of programs whose PEs share nothing but packets.
+    #[serde(default)]
+    pub(super) coupling: Coupling,
     pub(super) options: serde_json::Value,
     pub(super) populations: Vec<Population>,
     pub(super) inputs: Vec<Port>,
@@ -109,6 +112,36 @@ pub(super) struct Population {
     /// The same for the synaptic current.
     pub(super) i_unit: Vec<f64>,
     pub(super) vertices: Vec<Vertex>,
+}
+
+/// How PEs reach each other's memory: `"none"`, `"dma"` or `"window"`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Coupling {
+    #[default]
+    None,
+    Dma,
+    Window,
+}
+
+impl From<image::Coupling> for Coupling {
+    fn from(coupling: image::Coupling) -> Self {
+        match coupling {
+            image::Coupling::None => Coupling::None,
+            image::Coupling::Dma => Coupling::Dma,
+            image::Coupling::Window => Coupling::Window,
+        }
+    }
+}
+
+impl From<Coupling> for image::Coupling {
+    fn from(coupling: Coupling) -> Self {
+        match coupling {
+            Coupling::None => image::Coupling::None,
+            Coupling::Dma => image::Coupling::Dma,
+            Coupling::Window => image::Coupling::Window,
+        }
+    }
 }
 
 /// What a packet carries: `"spikes"`, `{"counts":{"max":3}}` or `"values"`.
@@ -236,6 +269,7 @@ pub(super) fn describe(
         target_sha256: target_sha256.to_owned(),
         time_step_us: images.time_step_us,
         ticks_per_step: program.ticks_per_step,
+        coupling: program.coupling.into(),
         options: serde_json::to_value(options).ok()?,
         populations: program.populations.iter().map(population).collect(),
         inputs: ports(&program.inputs, &program.populations)?,

@@ -398,6 +398,7 @@ impl Reader<'_> {
                 .collect()
         };
         Ok(Program {
+            coupling: bundle.coupling.into(),
             ticks_per_step: bundle.ticks_per_step,
             inputs: ports(&bundle.inputs)?,
             outputs: ports(&bundle.outputs)?,

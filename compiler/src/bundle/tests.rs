@@ -70,6 +70,7 @@ fn images() -> ImageSet {
             }],
         }],
         program: Program {
+            coupling: ir::image::Coupling::Dma,
             ticks_per_step: 3,
             populations: vec![PopulationInfo {
                 name: "a/../b".to_owned(),

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** no other file holds a hardware constant.
 
+mod links;
 mod read;
 mod units;
 
@@ -120,6 +121,27 @@ sections! {
         mla_low_gops: u64, mla_high_gops: u64, unused_pes_sleep: u32, dram_fj_per_bit: u64,
         noc_fj_per_bit_hop: u64, router_fj_per_packet: u64, link_fj_per_bit: u64,
     }
+    /// Addresses of memory outside a PE, and what a core pays for reaching it.
+    Remote remote {
+        sram_base: u32, sram_shift: u32, window_base: u32, window_stall: u32, entry_cycles: u32,
+    }
+    /// Block DMA: register offsets in the communications controller, codes, costs, interrupt lines.
+    Dma dma {
+        local: u32, remote: u32, length: u32, config: u32, done: u32, status: u32, command: u32,
+        read_value: u32, write_value: u32, setup_cycles: u32, bytes_per_cycle: u32,
+        read_irq: u32, write_irq: u32,
+    }
+    /// Interrupts between PEs: the QPE's register file and the lines behind it.
+    Ipi ipi {
+        base: u32, feed_through: u32, feed_through_irq: u32, feed_through_lines: u32,
+        regfile: u32, regfile_irq: u32, regfile_lines: u32, message_irq: u32,
+        locks: u32, lock_count: u32,
+    }
+    /// DRAM of a chip: its window, its rules, its speed.
+    Dram dram {
+        window_base: u32, bytes: u32, interfaces: u32, reserved_bytes: u32, alignment: u32,
+        bytes_per_second: u64, efficiency_percent: u64, latency_ns: u64,
+    }
 }
 
 /// The places of a chip.
@@ -155,6 +177,10 @@ pub struct Target {
     pub rounding: Rounding,
     pub level: Level,
     pub energy: Energy,
+    pub remote: Remote,
+    pub dma: Dma,
+    pub ipi: Ipi,
+    pub dram: Dram,
     pub assumptions: Vec<Assumption>,
 }
 
@@ -194,6 +220,10 @@ impl Target {
             rounding: Rounding::read(&mut r)?,
             level: Level::read(&mut r)?,
             energy: Energy::read(&mut r)?,
+            remote: Remote::read(&mut r)?,
+            dma: Dma::read(&mut r)?,
+            ipi: Ipi::read(&mut r)?,
+            dram: Dram::read(&mut r)?,
             assumptions: Vec::new(),
         };
         let target = Self {
@@ -201,6 +231,7 @@ impl Target {
             ..target
         };
         target.check(&r)?;
+        links::check(&target).map_err(|what| r.error(what.to_owned()))?;
         units::check(&target).map_err(|what| r.error(what.to_owned()))?;
         Ok(target)
     }

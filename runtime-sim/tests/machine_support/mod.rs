@@ -252,6 +252,7 @@ pub fn images(guests: &[Guest], routes: &[(u32, &[usize])]) -> ImageSet {
             routes: routes.iter().map(entry).collect(),
         }],
         program: Program {
+            coupling: Default::default(),
             ticks_per_step: 1,
             populations: ('a'..='z')
                 .zip(guests)

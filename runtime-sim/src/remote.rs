@@ -1,0 +1,342 @@
+//! Memory that a PE reaches outside its own SRAM.
+//!
+//! A device, or the core through its bus, *asks*: a [`Request`] names a place and the
+//! machine time at which the access happens. The scheduler carries requests out in
+//! order of (time, PE, sequence), each when no PE that it concerns can still act
+//! before that time, and answers with a [`Completion`].
+//!
+//! Since PEs run ahead of each other, each of them must announce what it does to the
+//! others in time: a request is carried out [`Port::lookahead`] after it was asked for
+//! at the earliest. A program says in [`Coupling`] how it reaches others. One that says
+//! it does not is refused; the others pay with turns that are no longer than the
+//! lookahead.
+
+use crate::cpu::BusError;
+use ir::Target;
+use ir::geometry::{GlobalPe, PeCoord};
+use ir::image::Coupling;
+use std::fmt;
+
+/// Bytes of one request at most: the guest must not make the host copy without end.
+pub const MAX_BYTES: u32 = 1 << 20;
+
+/// Memory outside a PE, on its chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// SRAM of a PE, which may be the asking one.
+    Sram { pe: GlobalPe, addr: u32 },
+    /// DRAM of the asking PE's chip.
+    Dram { offset: u32 },
+    /// A lock of the chip: reading takes it and gives a word that says whether it was
+    /// taken before, writing frees it.
+    Lock { index: u32 },
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Read {
+        from: Place,
+        len: u32,
+    },
+    Write {
+        to: Place,
+        bytes: Vec<u8>,
+    },
+    /// Pulses of interrupt lines of another PE.
+    Interrupt {
+        pe: GlobalPe,
+        lines: u64,
+    },
+}
+
+/// One access to memory outside a PE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Machine time at which it happens.
+    pub at: u64,
+    /// Who asked: see [`owner`].
+    pub tag: u32,
+    pub kind: Kind,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Machine time at which the asking PE knows.
+    pub at: u64,
+    pub tag: u32,
+    /// What was read.
+    pub data: Vec<u8>,
+    /// Why nothing was read or written.
+    pub fault: Option<RemoteFault>,
+}
+
+/// First tag of each device; the low 24 bits are the device's own.
+pub mod owner {
+    /// Loads and stores of the core.
+    pub const CORE: u32 = 0;
+    /// Block DMA.
+    pub const DMA: u32 = 1 << 24;
+    /// The MAC array.
+    pub const MLA: u32 = 2 << 24;
+    /// Memory packets of the communications controller.
+    pub const PACKET: u32 = 3 << 24;
+    /// Interrupts of other PEs, which are not answered.
+    pub const IPI: u32 = 4 << 24;
+    /// The device of a tag.
+    pub fn of(tag: u32) -> u32 {
+        tag & 0xff00_0000
+    }
+}
+
+/// Why an access to memory outside a PE was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RemoteFault {
+    /// No memory at this address, or not that much of it.
+    Outside,
+    /// The PE has no program, so it is not part of the emulated machine.
+    NoProgram,
+    /// DRAM is accessed in aligned units only.
+    Unaligned,
+    /// The beginning of a DRAM interface is reserved.
+    Reserved,
+    /// A transfer stays in one DRAM interface.
+    CrossesInterface,
+    /// More bytes than one request may have, or none.
+    Length,
+    /// The device was at work already.
+    Busy,
+    /// No such command.
+    Command,
+}
+
+impl RemoteFault {
+    /// As error registers show it; none is 0.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Outside => 1,
+            Self::NoProgram => 2,
+            Self::Unaligned => 3,
+            Self::Reserved => 4,
+            Self::CrossesInterface => 5,
+            Self::Length => 6,
+            Self::Busy => 7,
+            Self::Command => 8,
+        }
+    }
+}
+
+impl fmt::Display for RemoteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Outside => "no memory there",
+            Self::NoProgram => "the other PE has no program",
+            Self::Unaligned => "DRAM address or length not aligned",
+            Self::Reserved => "reserved DRAM",
+            Self::CrossesInterface => "it crosses from one DRAM interface to the other",
+            Self::Length => "no bytes, or too many",
+            Self::Busy => "the device was busy",
+            Self::Command => "no such command",
+        })
+    }
+}
+
+/// Where addresses lead that are not local SRAM and no device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressMap {
+    sram_bytes: u32,
+    sram_base: u32,
+    sram_shift: u32,
+    window_base: u32,
+    dram_base: u32,
+    dram_bytes: u32,
+    locks: u32,
+    lock_count: u32,
+}
+
+impl AddressMap {
+    pub fn new(target: &Target) -> Self {
+        Self {
+            sram_bytes: target.memory.sram_bytes,
+            sram_base: target.remote.sram_base,
+            sram_shift: target.remote.sram_shift,
+            window_base: target.remote.window_base,
+            dram_base: target.dram.window_base,
+            dram_bytes: target.dram.bytes,
+            locks: target.ipi.locks,
+            lock_count: target.ipi.lock_count,
+        }
+    }
+
+    /// What `pe` finds at `addr`; `None` if that is nobody's memory. Whether the PE
+    /// and its memory exist is found out when the request is carried out.
+    pub fn place(&self, pe: GlobalPe, addr: u32) -> Option<Place> {
+        let in_window = addr.wrapping_sub(self.window_base);
+        if addr >= self.window_base && in_window >> self.sram_shift < 4 {
+            let p = (in_window >> self.sram_shift) as u8;
+            let pe = GlobalPe {
+                chip: pe.chip,
+                pe: PeCoord::new(pe.pe.x(), pe.pe.y(), p)?,
+            };
+            let addr = in_window & ((1 << self.sram_shift) - 1);
+            return Some(Place::Sram { pe, addr });
+        }
+        let in_dram = addr.wrapping_sub(self.dram_base);
+        if addr >= self.dram_base && in_dram < self.dram_bytes {
+            return Some(Place::Dram { offset: in_dram });
+        }
+        let lock = addr.wrapping_sub(self.locks);
+        if lock.is_multiple_of(4) && lock / 4 < self.lock_count {
+            return Some(Place::Lock { index: lock / 4 });
+        }
+        let on_noc = addr.wrapping_sub(self.sram_base);
+        let id = on_noc >> self.sram_shift;
+        if addr >= self.sram_base && id < 256 {
+            let pe = GlobalPe {
+                chip: pe.chip,
+                pe: PeCoord::new((id >> 5) as u8, (id >> 2 & 7) as u8, (id & 3) as u8)?,
+            };
+            let addr = on_noc & ((1 << self.sram_shift) - 1);
+            return Some(Place::Sram { pe, addr });
+        }
+        None
+    }
+
+    /// Whether `addr` lies in the window of the own QPE.
+    pub fn in_window(&self, addr: u32) -> bool {
+        addr >= self.window_base && (addr - self.window_base) >> self.sram_shift < 4
+    }
+
+    /// Bytes of local SRAM, on every PE.
+    pub fn sram_bytes(&self) -> u32 {
+        self.sram_bytes
+    }
+}
+
+/// Machine time between asking and the access, at least.
+pub fn lookahead(target: &Target, coupling: Coupling) -> u64 {
+    let device = u64::from(target.dma.setup_cycles);
+    match coupling {
+        Coupling::None => u64::MAX,
+        Coupling::Dma => device.max(1),
+        Coupling::Window => u64::from(target.remote.window_stall).min(device).max(1),
+    }
+}
+
+/// Machine time of ways over a chip's mesh. Contention is not modelled for memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    hop: u64,
+    ends: u64,
+    bytes_per_cycle: u32,
+}
+
+impl Mesh {
+    pub fn new(target: &Target) -> Self {
+        let noc = |cycles: u32| {
+            (u64::from(cycles) * target.clock.pe_high_hz).div_ceil(target.clock.noc_hz)
+        };
+        Self {
+            hop: noc(target.router.hop_cycles),
+            ends: noc(target.remote.entry_cycles.saturating_mul(2)),
+            bytes_per_cycle: target.dma.bytes_per_cycle,
+        }
+    }
+
+    /// From one PE into the NoC, over it, and out of it at another.
+    pub fn way(&self, from: PeCoord, to: PeCoord) -> u64 {
+        self.hop * u64::from(from.hops(to)) + self.ends
+    }
+
+    /// From a PE into the NoC.
+    pub fn entry(&self) -> u64 {
+        self.ends / 2
+    }
+
+    /// Until `len` bytes have passed, one after the other.
+    pub fn moving(&self, len: u32) -> u64 {
+        u64::from(len.div_ceil(self.bytes_per_cycle))
+    }
+}
+
+/// Where the devices of a PE put what they ask for.
+#[derive(Clone, Debug)]
+pub struct Port {
+    coupling: Coupling,
+    lookahead: u64,
+    asked: Vec<Request>,
+    /// An access of the core was refused until this time, when it is to be repeated.
+    blocked: Option<u64>,
+    undeclared: Option<Coupling>,
+}
+
+impl Port {
+    pub fn new(target: &Target, coupling: Coupling) -> Self {
+        Self {
+            coupling,
+            lookahead: lookahead(target, coupling),
+            asked: Vec::new(),
+            blocked: None,
+            undeclared: None,
+        }
+    }
+
+    pub fn coupling(&self) -> Coupling {
+        self.coupling
+    }
+
+    /// Machine time between asking and the access, at least.
+    pub fn lookahead(&self) -> u64 {
+        self.lookahead
+    }
+
+    /// Refuses what takes more than the program has declared; the run then ends with
+    /// a diagnostic that says so.
+    pub fn declared(&mut self, needs: Coupling) -> Result<(), BusError> {
+        if self.coupling < needs {
+            self.undeclared = Some(needs);
+            return Err(BusError::Refused);
+        }
+        Ok(())
+    }
+
+    /// Asks at time `now` for `kind` at `at`, or later if that is too soon; gives the
+    /// time at which it happens. The caller must have the core return to the scheduler.
+    pub fn ask(&mut self, now: u64, at: u64, tag: u32, kind: Kind) -> Result<u64, BusError> {
+        self.declared(Coupling::Dma)?;
+        let at = at.max(now.saturating_add(self.lookahead));
+        self.asked.push(Request { at, tag, kind });
+        Ok(at)
+    }
+
+    /// The core's access must be repeated at `at`.
+    pub fn block(&mut self, at: u64) {
+        self.blocked = Some(at);
+    }
+
+    /// Whether the scheduler has to look.
+    pub fn has_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// The earliest time that was asked for and is not known to the scheduler.
+    pub fn first(&self) -> u64 {
+        self.asked.iter().map(|r| r.at).min().unwrap_or(u64::MAX)
+    }
+
+    /// What was asked for since the last call.
+    pub fn take(&mut self) -> std::vec::Drain<'_, Request> {
+        self.asked.drain(..)
+    }
+
+    /// See [`Port::block`]; once.
+    pub fn take_blocked(&mut self) -> Option<u64> {
+        self.blocked.take()
+    }
+
+    /// What was used without having been declared.
+    pub fn undeclared(&self) -> Option<Coupling> {
+        self.undeclared
+    }
+}
