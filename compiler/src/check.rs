@@ -106,6 +106,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     let options = RunOptions {
         align: Align::Input,
         threads: common.threads.map_or(0, usize::from),
+        trace: None,
     };
     let labels = set.labels.as_deref();
     if args.max_accuracy_drop.is_some()
@@ -164,7 +165,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     )?;
     progress.finish();
     show.show(&emulated.report.warnings());
-    show.show(&emulated.silent);
+    show.show(&emulated.notices);
     report.emulated = Some(EmulatedJson::new(
         accuracy(&emulated.tracks.outputs, labels),
         &emulated.report,

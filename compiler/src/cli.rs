@@ -67,6 +67,7 @@ const LOWERING: &str = "Meaning of the network (each overrides --profile)";
 const MAPPING: &str = "Mapping options";
 const READING: &str = "Reading the network";
 const INPUT: &str = "Input data";
+const TRACE: &str = "Tracing";
 
 /// Options that every command takes.
 #[derive(Clone, Debug, Args)]
@@ -443,6 +444,24 @@ pub struct RunArgs {
     /// Chip description the bundle was compiled for: a built-in name or a file
     #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
     pub target: String,
+    #[command(flatten)]
+    pub trace: TraceArgs,
+}
+
+/// What to write down of a run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = TRACE)]
+pub struct TraceArgs {
+    /// Trace instructions, packets or spikes of all PEs, or of a population or a PE such
+    /// as 'pe(1,1,0)'; may be repeated
+    #[arg(long, value_name = "KIND[:WHOM]", requires = "trace_out")]
+    pub trace: Vec<String>,
+    /// Where to write the trace: .txt, or .json for Perfetto and chrome://tracing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "trace")]
+    pub trace_out: Option<PathBuf>,
+    /// Most events of a trace, shared evenly between the traced PEs
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub trace_limit: u64,
 }
 
 #[derive(Clone, Debug, Args)]

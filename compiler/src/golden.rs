@@ -61,6 +61,7 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
     let run = RunOptions {
         align: args.align,
         threads: common.threads.map_or(0, usize::from),
+        trace: None,
     };
     let (tracks, latencies) = if args.quantised {
         let mut watch = Watch::default();

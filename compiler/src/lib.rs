@@ -30,4 +30,5 @@ pub mod report;
 pub mod run;
 pub mod summary;
 pub mod textio;
+pub mod trace;
 pub mod tracks;

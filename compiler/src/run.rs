@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::render::{Renderer, print};
 use crate::summary;
 use crate::textio;
+use crate::trace;
 use ir::diag::{Diagnostics, Result};
 use ir::image::Program;
 use ir::{Code, Diagnostic, Origin};
@@ -66,6 +67,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
             .help("name one with -o")
             .into());
     }
+    let tracing = trace::asked_for(&args.trace)?;
     let target = options::target(&args.target)?;
     let loaded = bundle::read(&args.bundle, &target)?;
     let requests = options::record_requests(&args.record);
@@ -87,6 +89,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let run = RunOptions {
         align: args.align,
         threads: common.threads.map_or(0, usize::from),
+        trace: tracing.as_ref(),
     };
     let progress = Progress::new(show, format!("emulating {} samples", set.samples));
     let result = engines::emulate(
@@ -100,7 +103,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     progress.finish();
     let result = result?;
     show.show(&result.report.warnings());
-    show.show(&result.silent);
+    show.show(&result.notices);
 
     if let Some(path) = &args.output {
         let bytes = file_bytes(&result.tracks, path, dt)?;

@@ -8,7 +8,7 @@ use ir::diag::Result;
 use ir::text::{BlobSource, PrintOptions, parse, print};
 use ir::{Code, Diagnostic, Module, Origin};
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The folder of arrays of a text.
@@ -98,6 +98,60 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|e| failed(path, &e).into())
 }
 
+/// A file that takes the place of another only when it is whole: it is written beside
+/// it, and removed if it is not kept.
+#[derive(Debug)]
+pub struct Replacement {
+    path: PathBuf,
+    beside: PathBuf,
+    file: Option<io::BufWriter<fs::File>>,
+}
+
+impl Replacement {
+    /// Begins a replacement of `path`; its folder must exist.
+    pub fn new(path: &Path) -> Result<Self> {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}.part", std::process::id()));
+        let beside = path.with_file_name(name);
+        let file = fs::File::create(&beside).map_err(|e| failed(path, &e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            beside,
+            file: Some(io::BufWriter::new(file)),
+        })
+    }
+
+    /// Puts the file in its place.
+    pub fn keep(mut self) -> Result<()> {
+        if let Some(mut file) = self.file.take() {
+            io::Write::flush(&mut file).map_err(|e| failed(&self.path, &e))?;
+        }
+        fs::rename(&self.beside, &self.path).map_err(|e| failed(&self.path, &e).into())
+    }
+}
+
+impl io::Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), io::Write::flush)
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // Nothing to be done if even that fails.
+            let _ = fs::remove_file(&self.beside);
+        }
+    }
+}
+
 fn failed(path: &Path, e: &std::io::Error) -> Diagnostic {
     let origin = Origin::File {
         file: path.display().to_string(),
@@ -155,6 +209,24 @@ mod tests {
         assert_eq!(e.0[0].code, Code::TextBlob);
         fs::remove_file(&blob).expect("removable");
         assert!(read(&path, &bytes).is_err());
+    }
+
+    #[test]
+    fn a_replacement_that_is_not_kept_leaves_what_was_there() {
+        use std::io::Write;
+        let room = tempfile::tempdir().expect("a temporary folder");
+        let path = room.path().join("out.txt");
+        fs::write(&path, "old").expect("written");
+        let mut lost = Replacement::new(&path).expect("begun");
+        lost.write_all(b"new").expect("written");
+        drop(lost);
+        assert_eq!(fs::read(&path).expect("there"), b"old");
+        let mut kept = Replacement::new(&path).expect("begun");
+        kept.write_all(b"new").expect("written");
+        kept.keep().expect("kept");
+        assert_eq!(fs::read(&path).expect("there"), b"new");
+        let files = fs::read_dir(room.path()).expect("listed").count();
+        assert_eq!(files, 1);
     }
 
     #[test]

@@ -149,6 +149,8 @@ codes! {
         "The program wrote to more DRAM than the host can hold or the emulator allows.";
     MacArray "W0820" "the MAC array did not compute what was meant"
         "An accumulator overflowed, a result did not fit its width, or the array refused to start. The message says how often and on which PE.";
+    TraceLimit "W0815" "a trace is not complete"
+        "There were more events than --trace-limit allows; each traced PE has the same share of it.";
     Usage "E0901" "the command line is wrong"
         "An option, a value or a combination of them is not accepted; `s2c COMMAND --help` lists what is.";
     Internal "E9999" "internal error"

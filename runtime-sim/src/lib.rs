@@ -16,6 +16,7 @@
 //! **Invariant:** no program and no image makes the emulator panic; what is unsound is
 //! a diagnostic of the load, what goes wrong is one of the run.
 
+pub mod backtrace;
 pub mod batch;
 pub mod bus;
 mod chip;
@@ -37,6 +38,7 @@ pub mod router;
 mod sched;
 mod session;
 pub mod symbols;
+pub mod trace;
 
 pub use batch::run_batch;
 pub use clock::Level;

@@ -5,10 +5,11 @@ use crate::clock::Level;
 use crate::coupled::Links;
 use crate::inputs::SampleRun;
 use crate::load;
-use crate::pe::{Pe, Snapshot};
+use crate::pe::{Fixed, Pe, Snapshot};
 use crate::report::SampleResult;
 use crate::sched::{self, Until};
 use crate::session::{HostPe, Session};
+use crate::trace;
 use ir::Target;
 use ir::diag::Result;
 use ir::geometry::GlobalPe;
@@ -138,6 +139,37 @@ impl Machine {
     /// program computes may depend on that.
     pub fn shuffle_arrivals(&mut self, seed: u64, cycles: u64) {
         self.chips.shuffle = Some(Shuffle { seed, cycles });
+    }
+
+    /// Traces what `request` asks for from now on; an empty request ends tracing.
+    pub fn trace(&mut self, request: &trace::Request) {
+        let traced = request.pes();
+        let room = request.events / (traced.len() as u64).max(1);
+        for (index, pe) in self.pes.iter_mut().enumerate() {
+            let place = pe.fixed.place;
+            let mut recorder = trace::Recorder::new(index, room);
+            recorder.instructions = request.instructions.contains(&place);
+            recorder.packets = request.packets.contains(&place);
+            recorder.sent = recorder.packets || request.spikes.contains(&place);
+            pe.trace(traced.contains(&place).then_some(recorder));
+        }
+    }
+
+    /// The events since the last call, by time, then PE.
+    pub fn take_trace(&mut self) -> Vec<trace::Event> {
+        let mut events: Vec<trace::Event> = self.pes.iter_mut().flat_map(Pe::take_trace).collect();
+        // Stable: what a PE did at one time stays in order.
+        events.sort_by_key(|e| (e.time, e.pe));
+        events
+    }
+
+    /// Events for which the request had no room.
+    pub fn trace_lost(&self) -> u64 {
+        self.pes.iter().map(Pe::trace_lost).sum()
+    }
+
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = &Arc<Fixed>> {
+        self.pes.iter().map(|pe| &pe.fixed)
     }
 
     /// Runs one sample, from the loaded state unless `sample.keep_state`.

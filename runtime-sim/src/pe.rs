@@ -11,16 +11,18 @@
 //! The core counts cycles, everything else machine time: see [`crate::clock`]. What
 //! work costs is counted in core cycles.
 
+mod autopsy;
+mod trace;
+
 use crate::bus::Bus;
-use crate::cpu::{Core, Exit, Fault, Memory};
+use crate::cpu::{Core, Exit, Memory};
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
 use crate::remote::{Completion, Request};
 use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
 use crate::symbols::Symbols;
-use ir::Origin;
-use ir::code::Code;
-use ir::diag::{Diagnostic, Diagnostics, Result};
+use crate::trace::{Recorder, What};
+use ir::diag::Result;
 use ir::geometry::GlobalPe;
 use std::sync::Arc;
 
@@ -59,6 +61,8 @@ pub(crate) struct Pe {
     /// Time that the PE must not pass in this turn.
     limit: u64,
     stats: PeStats,
+    /// Only while the PE is traced.
+    trace: Option<Box<Recorder>>,
     /// Core counter at the beginning of the run.
     instructions_before: u64,
     changes_before: u64,
@@ -130,6 +134,7 @@ impl Pe {
             work: Work::default(),
             limit: u64::MAX,
             stats,
+            trace: None,
             instructions_before: 0,
             changes_before: 0,
             count_from: 0,
@@ -300,6 +305,9 @@ impl Pe {
 
     /// A packet is on its way here.
     pub(crate) fn expect(&mut self, arrival: Arrival) {
+        if self.trace.as_ref().is_some_and(|t| t.packets) {
+            self.note_arrival(&arrival);
+        }
         self.bus.comms.expect(arrival);
     }
 
@@ -444,7 +452,7 @@ impl Pe {
         let from = self.count_from;
         let limit = if time < from { limit.min(from) } else { limit };
         let limit = self.bus.clock.to_cycle(limit);
-        let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
+        let exit = self.run_core(limit);
         let cycles = self.core.cycle - cycle;
         self.stats.busy_cycles += cycles;
         if time >= self.count_from {
@@ -458,6 +466,9 @@ impl Pe {
     /// Takes over what the devices noted during the last stretch of execution.
     fn after_run(&mut self, session: &mut Session<'_>) -> Result<()> {
         let tick = self.tick();
+        if self.trace.as_ref().is_some_and(|t| t.sent) {
+            self.note_sent(tick);
+        }
         let sent = self.bus.comms.outbox();
         self.stats.sent += sent.len() as u64;
         self.stats.sent_payloads += sent.iter().filter(|p| p.payload.is_some()).count() as u64;
@@ -517,6 +528,8 @@ impl Pe {
 
     fn begin_work(&mut self, at: u64, session: &mut Session<'_>) -> Result<()> {
         session.work_begins(self.index, self.work.begun, &mut self.memory)?;
+        let tick = self.work.begun;
+        self.note(self.bus.clock.to_time(at), What::WorkBegins { tick });
         self.work.begun += 1;
         self.work.since = Some(at);
         self.work.late = false;
@@ -528,6 +541,8 @@ impl Pe {
         let since = self.work.since.take();
         let used = at.saturating_sub(since.unwrap_or(self.work.fuel_from.0));
         if since.is_some() {
+            let cycles = used;
+            self.note(self.bus.clock.to_time(at), What::WorkEnds { cycles });
             self.stats.tick_cycles.push(used);
         }
         let from = self.work.missed_from.min(self.stats.missed.len());
@@ -559,7 +574,7 @@ impl Pe {
                 return Err(self.out_of_fuel());
             }
             let limit = self.bus.clock.to_cycle(fuel.min(device));
-            let exit = self.core.run(&mut self.memory, &mut self.bus, limit);
+            let exit = self.run_core(limit);
             self.bus.comms.outbox().clear();
             self.bus.service(&mut self.memory);
             if let Some(cycle) = self.bus.take_acknowledged()
@@ -583,71 +598,5 @@ impl Pe {
         }
         self.end_work(self.core.cycle);
         Ok(())
-    }
-
-    fn place_of(&self, pc: u32) -> String {
-        match self.fixed.symbols.function(pc) {
-            Some(symbol) => format!("{pc:#010x} ({symbol})"),
-            None => format!("{pc:#010x}"),
-        }
-    }
-
-    fn faulted(&self, fault: &Fault) -> Diagnostics {
-        let message = format!("the program of {} faulted: {}", self.fixed.name, fault.kind);
-        let mut d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
-            "pc {}, opcode {:04x} {:04x}, cycle {}",
-            self.place_of(fault.pc),
-            fault.opcode[0],
-            fault.opcode[1],
-            fault.cycle
-        ));
-        if let Some(address) = fault.address {
-            let object = self.fixed.symbols.object(address);
-            let object = object.map_or(String::new(), |o| format!(" ({o})"));
-            d = d.note(format!("address {address:#010x}{object}"));
-        }
-        if let Some(needs) = self.bus.outside.port.undeclared() {
-            return self
-                .in_tick(d)
-                .note(format!(
-                    "it reaches beyond its own PE, which needs coupling '{}'; the program declares '{}'",
-                    needs.name(),
-                    self.bus.outside.port.coupling().name()
-                ))
-                .help("declare it where the program is made (`Program::coupling`)")
-                .into();
-        }
-        self.in_tick(d)
-            .help("this is a bug in s2c; please report it with the input that shows it")
-            .into()
-    }
-
-    fn stopped(&self, why: &str) -> Diagnostics {
-        let message = format!("the program of {} stopped: {why}", self.fixed.name);
-        let d = Diagnostic::error(Code::GuestFault, &Origin::Compiler, message).note(format!(
-            "pc {}, cycle {}",
-            self.place_of(self.core.pc),
-            self.core.cycle
-        ));
-        self.in_tick(d).into()
-    }
-
-    fn out_of_fuel(&self) -> Diagnostics {
-        let message = format!("the program of {} did not finish its work", self.fixed.name);
-        let d = Diagnostic::error(Code::FuelExhausted, &Origin::Compiler, message).note(format!(
-            "it was awake for {FUEL_TICKS} ticks x {} cycles = {} cycles; pc {}, cycle {}",
-            self.fixed.period / self.bus.clock.span(1),
-            FUEL_TICKS.saturating_mul(self.fixed.period) / self.bus.clock.span(1),
-            self.place_of(self.core.pc),
-            self.core.cycle
-        ));
-        self.in_tick(d).into()
-    }
-
-    fn in_tick(&self, d: Diagnostic) -> Diagnostic {
-        match self.tick() {
-            Some(tick) => d.note(format!("in tick {tick}")),
-            None => d.note("before the first tick"),
-        }
     }
 }

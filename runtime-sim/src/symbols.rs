@@ -36,6 +36,13 @@ impl Symbols {
         Some(place(name, pc - addr))
     }
 
+    /// Where the nearest function at or before `pc` begins.
+    pub fn start_of(&self, pc: u32) -> Option<u32> {
+        let next = self.functions.partition_point(|(addr, _)| *addr <= pc);
+        let (addr, _) = self.functions.get(next.checked_sub(1)?)?;
+        Some(*addr)
+    }
+
     /// The object that holds `addr`, as `name+0x1c`.
     pub fn object(&self, addr: u32) -> Option<String> {
         let next = self.objects.partition_point(|(from, _, _)| *from <= addr);

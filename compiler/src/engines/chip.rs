@@ -151,7 +151,7 @@ pub fn fixed<F: Real + Send + Sync>(
     app: &AppGraph,
     feed: Feed<'_>,
     requests: &[RecordRequest],
-    options: RunOptions,
+    options: RunOptions<'_>,
 ) -> Result<(Tracks, Latencies)> {
     let fixed = Fixed::<F>::new(app)?;
     let show = shown_in_app(app, requests)?;
@@ -226,8 +226,8 @@ pub struct Emulated {
     pub tracks: Tracks,
     pub latencies: Latencies,
     pub report: RunReport,
-    /// Warnings about populations that never sent anything.
-    pub silent: Vec<Diagnostic>,
+    /// Warnings: populations that never sent anything, a trace that is cut off.
+    pub notices: Vec<Diagnostic>,
     /// Median host time of a sample.
     pub host: Duration,
 }
@@ -278,7 +278,7 @@ pub fn emulate(
     target: &Target,
     feed: Feed<'_>,
     requests: &[RecordRequest],
-    options: RunOptions,
+    options: RunOptions<'_>,
     continuous: bool,
 ) -> Result<Emulated> {
     let program = &images.program;
@@ -317,7 +317,15 @@ pub fn emulate(
         })
         .collect::<Result<_>>()?;
     let machine = Machine::load(images, target)?;
-    let batch = run_batch(&machine, &runs, options.threads)?;
+    let mut notices = Vec::new();
+    let batch = match options.trace {
+        Some(tracing) => {
+            let traced = tracing.run(&machine, &runs, target)?;
+            notices = traced.notices;
+            traced.batch
+        }
+        None => run_batch(&machine, &runs, options.threads)?,
+    };
     let mut samples = Vec::with_capacity(batch.samples.len());
     for result in &batch.samples {
         let rows = show.list.iter().map(|s| {
@@ -332,7 +340,7 @@ pub fn emulate(
     Ok(Emulated {
         latencies: show.latencies(),
         tracks: show.tracks(samples),
-        silent: silent(&report, program),
+        notices: [notices, silent(&report, program)].concat(),
         report,
         host: batch.host_median(),
     })

@@ -22,6 +22,7 @@ use crate::cli::Align;
 use crate::feed;
 use crate::front::data::{InputSet, PortSpec};
 use crate::options::{RecordRequest, escape};
+use crate::trace::Tracing;
 use crate::tracks::{Kind, Track, Tracks, kind};
 use ir::diag::Result;
 use ir::golden::{Golden, silent};
@@ -29,11 +30,13 @@ use ir::{Code, Diagnostic, Network, NodeId, Observable, Origin, Series};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// What to do with latencies, and how many threads to use (0: all).
+/// What to do with latencies, how many threads to use (0: all), and what to trace
+/// of the emulated chip.
 #[derive(Clone, Copy, Debug)]
-pub struct RunOptions {
+pub struct RunOptions<'a> {
     pub align: Align,
     pub threads: usize,
+    pub trace: Option<&'a Tracing>,
 }
 
 /// The inputs of a run and the ports in the order that the network has them.
@@ -144,7 +147,7 @@ pub fn golden(
     feed: Feed<'_>,
     carried: &Carried,
     record: &[(NodeId, Observable)],
-    options: RunOptions,
+    options: RunOptions<'_>,
 ) -> Result<Interpreted> {
     let steps = feed.set.steps;
     let outputs = network.outputs();

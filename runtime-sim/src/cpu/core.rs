@@ -232,15 +232,8 @@ impl Core {
     /// ends it. A core that sleeps continues only if something can wake it. The last
     /// instruction may carry the clock past `limit`.
     pub fn run<M: Mmio + ?Sized>(&mut self, memory: &mut Memory, mmio: &mut M, limit: u64) -> Exit {
-        if self.sleep != Sleep::Awake {
-            if !self.can_run() {
-                return self.asleep();
-            }
-            if self.sleep == Sleep::Event {
-                self.event = false;
-            }
-            self.sleep = Sleep::Awake;
-            self.cycle += u64::from(self.costs.wake);
+        if let Some(asleep) = self.wake() {
+            return asleep;
         }
         // The decoded code is taken out so that an instruction can be borrowed from it
         // while it changes the core.
@@ -248,6 +241,48 @@ impl Core {
         let exit = self.run_code(&mut code, memory, mmio, limit);
         self.code = code;
         exit
+    }
+
+    /// As [`Core::run`], but executes at most one instruction or enters one exception;
+    /// `None` if the core can go on. For traces: nothing but the speed is different.
+    pub fn run_one<M: Mmio + ?Sized>(
+        &mut self,
+        memory: &mut Memory,
+        mmio: &mut M,
+        limit: u64,
+    ) -> Option<Exit> {
+        if let Some(asleep) = self.wake() {
+            return Some(asleep);
+        }
+        let mut code = std::mem::take(&mut self.code);
+        self.stop = 0;
+        let exception = self.ipsr;
+        let exit = match self.attend(&mut code, memory, mmio, limit) {
+            None if self.ipsr == exception => self.step(&mut code, memory, mmio),
+            exit => exit,
+        };
+        self.code = code;
+        exit
+    }
+
+    /// Wakes a core that sleeps; why it does not execute, if nothing can wake it.
+    fn wake(&mut self) -> Option<Exit> {
+        if self.sleep != Sleep::Awake {
+            if !self.can_run() {
+                return Some(self.asleep());
+            }
+            if self.sleep == Sleep::Event {
+                self.event = false;
+            }
+            self.sleep = Sleep::Awake;
+            self.cycle += u64::from(self.costs.wake);
+        }
+        None
+    }
+
+    /// True if the next instruction stands in an IT block.
+    pub fn in_it_block(&self) -> bool {
+        self.it != 0
     }
 
     /// Steps the IT state; false if the instruction is to be skipped, which then is

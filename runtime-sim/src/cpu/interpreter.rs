@@ -131,7 +131,7 @@ impl Core {
 
     /// Executes one instruction, whatever it is.
     #[inline(never)]
-    fn step<M: Mmio + ?Sized>(
+    pub(super) fn step<M: Mmio + ?Sized>(
         &mut self,
         code: &mut Code,
         memory: &mut Memory,
