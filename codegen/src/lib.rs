@@ -2,7 +2,7 @@
 //!
 //! A PE program is specialised ahead of time for its slice: shapes, strides,
 //! addresses, key decoding and uniform parameters are constants in the code.
-//! [`kernels`] and [`frame`] build CLIF; [`thumb`] turns CLIF into machine
+//! [`kernels`], [`devices`] and [`frame`] build CLIF; [`thumb`] turns CLIF into machine
 //! code for a Cortex-M4F; `program` chooses the kernels of a vertex,
 //! [`contents`] lists what its memory starts with, `link` puts the code behind
 //! a vector table, and [`elf`] writes files.
@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod contents;
+pub mod devices;
 pub mod elf;
 pub mod frame;
 pub mod kernels;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod device_bench;
 pub mod differential;
 pub mod lab;
 pub mod pipeline;

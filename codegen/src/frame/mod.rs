@@ -13,6 +13,7 @@
 pub mod startup;
 pub mod tick;
 pub mod vectors;
+pub mod wait;
 
 pub use startup::{Reset, Ring, Start};
 pub use tick::{LateOffset, Record, Step, Tick};

@@ -16,6 +16,7 @@ pub mod values;
 
 pub use builder::{Addressing, Kernel, KernelBuilder, build};
 pub use conv::ConvRow;
+pub use cranelift_codegen::ir::Value;
 pub use dense::DenseRow;
 pub use lanes::Pair;
 pub use receive::{Carries, DelayedRows, KeyRange, Receive};

@@ -6,6 +6,7 @@
 //! reference for the backend.
 
 mod arithmetic;
+mod device;
 mod flow;
 
 use cranelift_codegen::ir::types::{F32, I32, I64};

@@ -140,6 +140,12 @@ impl Lower<'_> {
         Ok(())
     }
 
+    /// No code, but no access to memory moves across it.
+    pub(super) fn sequence_point(&mut self) -> Lowered<()> {
+        self.emit(Bundle::new().finish_access(Access::Barrier));
+        Ok(())
+    }
+
     pub(super) fn effect(&mut self, inst: ClifInst) -> Lowered<()> {
         let mut b = Bundle::new();
         b.push(match self.opcode(inst) {

@@ -241,7 +241,8 @@ impl<'a> Lower<'a> {
         use Opcode::*;
         let opcode = self.func.dfg.insts[inst].opcode();
         match opcode {
-            Nop | SequencePoint | Iconst | F32const => return Ok(()),
+            Nop | Iconst | F32const => return Ok(()),
+            SequencePoint => return self.sequence_point(),
             Store | Istore8 | Istore16 => return self.store(inst),
             Load | Uload8 | Sload8 | Uload16 | Sload16 => return self.load(inst),
             Call | CallIndirect => return self.call(inst),
