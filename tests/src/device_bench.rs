@@ -5,6 +5,7 @@ use crate::bare::{self, DATA, SRAM};
 use codegen::kernels::Kernel;
 use ir::Target;
 use ir::geometry::{ChipCoord, GlobalPe, PeCoord};
+use ir::image::Coupling;
 use runtime_sim::bus::Bus;
 use runtime_sim::clock::{Clock, Level};
 use runtime_sim::cpu::{Core, Costs, Effects, Exit, Memory};
@@ -60,7 +61,7 @@ pub fn run(target: &Target, level: Level, kernel: Kernel, args: &[u32], data: &[
     memory.bytes_mut().copy_from_slice(&image);
     let mut core = Core::new(Costs::default());
     core.reset(&memory).expect("the vectors are good");
-    let mut bus = Bus::new(target, place(), 0, 7);
+    let mut bus = Bus::new(target, place(), 0, 7, Coupling::None);
     bus.clock = Clock::new(target, level);
     let mut awake = 0;
     loop {

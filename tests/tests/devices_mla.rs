@@ -182,6 +182,8 @@ fn cycles(case: &Case) -> u64 {
     100 + (busy - 1e-6).ceil() as u64
 }
 
+const SIZES: [Data; 4] = [Data::Quiet, Data::Any, Data::Any, Data::Loud];
+
 fn random_operand(lab: &mut Lab) -> Operand {
     Operand {
         signed: lab.one_in(2),
@@ -229,15 +231,29 @@ fn random_case(lab: &mut Lab, convolution: bool) -> Case {
     }
 }
 
-/// Runs `case` on random operands (`quiet` ones are small) and compares everything.
-fn check(lab: &mut Lab, target: &Target, case: &Case, wait: Wait, quiet: bool) -> Ran {
+/// How large random operands are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Data {
+    /// Sums stay small.
+    Quiet,
+    Any,
+    /// All large and above zero, so that sums overflow.
+    Loud,
+}
+
+/// Runs `case` on random operands and compares everything.
+fn check(lab: &mut Lab, target: &Target, case: &Case, wait: Wait, size: Data) -> Ran {
     let (n_a, n_b, n_results) = counts(case.shape);
     let mut fill = |addr: u32, n: usize, o: Operand| {
         let bytes = n << usize::from(o.wide);
         let mut data: Vec<u8> = (0..bytes).map(|_| lab.rng.draw() as u8).collect();
-        if quiet && !o.wide {
-            data.iter_mut()
-                .for_each(|b| *b = (*b as i8 / 16).unsigned_abs());
+        for b in data.iter_mut().filter(|_| !o.wide) {
+            *b = match (size, o.signed) {
+                (Data::Quiet, _) => (*b as i8 / 16).unsigned_abs(),
+                (Data::Any, _) => *b,
+                (Data::Loud, true) => *b & 0x1f | 0x60,
+                (Data::Loud, false) => *b | 0xc0,
+            };
         }
         lab.put(addr, &data);
         elements(&data, o)
@@ -283,16 +299,19 @@ fn random_matrix_products() {
     let target = Target::spinnaker2();
     let mut lab = Lab::new(31);
     let mut overflowed = 0;
-    for n in 0..80 {
-        let case = random_case(&mut lab, false);
-        let wait = [Wait::Sleep, Wait::Poll][n % 2];
-        let ran = check(&mut lab, &target, &case, wait, n % 4 == 0);
+    for n in 0..160 {
+        let mut case = random_case(&mut lab, false);
+        if n % 8 == 7 {
+            (case.a, case.b) = (Operand::default(), Operand::default());
+        }
+        let wait = [Wait::Sleep, Wait::Poll][n / 4 % 2];
+        let ran = check(&mut lab, &target, &case, wait, SIZES[n % 4]);
         overflowed += u64::from(ran.bus.mla.activity().overflows > 0);
     }
     // Both sides of the border are met.
     assert!(
-        (5..70).contains(&overflowed),
-        "{overflowed} of 80 overflowed"
+        (3..150).contains(&overflowed),
+        "{overflowed} of 160 overflowed"
     );
 }
 
@@ -302,7 +321,7 @@ fn random_convolutions() {
     let mut lab = Lab::new(32);
     for n in 0..80 {
         let case = random_case(&mut lab, true);
-        check(&mut lab, &target, &case, Wait::Sleep, n % 4 == 0);
+        check(&mut lab, &target, &case, Wait::Sleep, SIZES[n % 4]);
     }
 }
 
@@ -320,10 +339,10 @@ fn a_wider_accumulator_takes_what_24_bits_do_not() {
         output: Output::default(),
     };
     let mut lab = Lab::new(33);
-    let narrow = check(&mut lab, &target, &case, Wait::Sleep, false);
+    let narrow = check(&mut lab, &target, &case, Wait::Sleep, Data::Any);
     assert_eq!(narrow.bus.mla.activity().overflows, 64);
     target.mla.accumulator_bits = 29;
-    let wide = check(&mut lab, &target, &case, Wait::Sleep, false);
+    let wide = check(&mut lab, &target, &case, Wait::Sleep, Data::Any);
     assert_eq!(wide.bus.mla.activity().overflows, 0);
 }
 
@@ -350,8 +369,8 @@ fn big() -> Case {
 fn the_core_sleeps_or_works_while_the_array_does() {
     let target = Target::spinnaker2();
     let mut lab = Lab::new(34);
-    let asleep = check(&mut lab, &target, &big(), Wait::Sleep, true);
-    let awake = check(&mut lab, &target, &big(), Wait::Poll, true);
+    let asleep = check(&mut lab, &target, &big(), Wait::Sleep, Data::Quiet);
+    let awake = check(&mut lab, &target, &big(), Wait::Poll, Data::Quiet);
     let busy = cycles(&big());
     // 16 x 4 x 128 / 0.78 and the start.
     assert_eq!(busy, 10_603);
@@ -359,7 +378,7 @@ fn the_core_sleeps_or_works_while_the_array_does() {
     assert!(awake.awake > busy && awake.awake < busy + 300);
     assert!(asleep.cycles > busy && asleep.cycles < busy + 300);
     // Work that takes less than the job is free.
-    let worked = check(&mut lab, &target, &big(), Wait::Work(1000), true);
+    let worked = check(&mut lab, &target, &big(), Wait::Work(1000), Data::Quiet);
     assert_eq!(worked.word(NOTES + 8), 1000);
     assert!(worked.awake > 3000);
     assert!(

@@ -138,9 +138,11 @@ fn arguments(lab: &mut Lab, function: Function, from: Format) -> Vec<u32> {
             (Function::Exp, Format::S16_15) => ((random as i32) >> (10 + 6 * (k % 2))) as u32,
             (Function::Exp, Format::S0_31) => random,
             (Function::Exp, Format::Float) => lab.float(80.0).to_bits(),
-            (Function::Log, Format::Float) => (lab.float(1.0).abs() + 1e-9)
-                .powi(1 + (k % 4) as i32)
-                .to_bits(),
+            // From 2^-33 to 2^10: exact with 62 fraction bits.
+            (Function::Log, Format::Float) => {
+                let scale = [0.1, 1.0, 30.0, 1000.0][k as usize % 4];
+                ((lab.float(1.0).abs() + 1e-9) * scale).to_bits()
+            }
             (Function::Log, _) => random >> (1 + k % 20) | 1,
         };
         words.push(word);
@@ -213,13 +215,12 @@ fn an_iteration_is_a_cycle_and_work_beside_it_is_free() {
         };
         let kernel = map(false, start, |kb, x, _| {
             unit.start(kb, Function::Exp, Format::S16_15, x);
-            let mut beside = x;
+            // Arithmetic would be done before or after; these stay where they are.
             for _ in 0..work {
-                beside = kb.div_const(beside, 7);
-                beside = kb.mul(beside, x);
+                kb.call("s2_nop", &[]);
             }
             let y = unit.result(kb, Format::S16_15);
-            [y, beside]
+            [y, y]
         });
         on(&lab, level, kernel).cycles
     };
@@ -229,12 +230,11 @@ fn an_iteration_is_a_cycle_and_work_beside_it_is_free() {
         assert_eq!(cycles(16, 0, level) - cycles(6, 0, level), 10 * n);
         assert_eq!(cycles(6, 0, level) - cycles(5, 0, level), n);
     }
-    // With work of more than 22 cycles beside it the iterations do not matter.
-    assert_eq!(cycles(16, 12, Level::High), cycles(1, 12, Level::High));
-    // The first of them would have waited: start and read are next to each other.
-    let waiting = cycles(16, 0, Level::High);
-    let none = cycles(16, 12, Level::High) - cycles(1, 12, Level::High);
-    assert!(waiting > 22 * n && none == 0);
+    // With 22 cycles of other work the iterations do not matter, with 12 they do in part.
+    assert_eq!(cycles(16, 22, Level::High), cycles(1, 22, Level::High));
+    let half = cycles(16, 12, Level::High) - cycles(1, 12, Level::High);
+    assert!((8 * n..=10 * n).contains(&half), "{half}");
+    assert_eq!(cycles(16, 12, Level::High), cycles(16, 0, Level::High));
 }
 
 // ---- random numbers ----
@@ -311,7 +311,8 @@ fn the_generator_follows_the_published_recurrence() {
     );
     let identity = on(&lab, Level::High, identity);
     assert_eq!(identity.words(RESULTS, 2), [IDENTITY, IDENTITY]);
-    assert_eq!(identity.cycles, by_reset.cycles);
+    // Another base address takes another instruction, once.
+    assert!(identity.cycles.abs_diff(by_reset.cycles) < 5);
 }
 
 #[test]
