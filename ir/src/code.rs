@@ -151,6 +151,8 @@ codes! {
         "An accumulator overflowed, a result did not fit its width, or the array refused to start. The message says how often and on which PE.";
     TraceLimit "W0815" "a trace is not complete"
         "There were more events than --trace-limit allows; each traced PE has the same share of it.";
+    TransferRefused "W0821" "a block transfer was refused"
+        "A transfer broke a rule of the DMA or of DRAM and moved nothing. The message says how often, on which PE, and why.";
     Usage "E0901" "the command line is wrong"
         "An option, a value or a combination of them is not accepted; `s2c COMMAND --help` lists what is.";
     Internal "E9999" "internal error"

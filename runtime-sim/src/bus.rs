@@ -160,7 +160,7 @@ impl Bus {
     fn device(&self, addr: u32, size: Size) -> Result<Device, BusError> {
         let timer = addr.wrapping_sub(self.timer_base);
         let comms = addr.wrapping_sub(self.comms_base);
-        let device = if comms < COMMS_SPAN && !self.outside.dma.has(comms) {
+        let device = if comms < COMMS_SPAN && !self.outside.has_comms(comms) {
             Device::Comms(comms)
         } else if timer < TIMER_SPAN {
             Device::Timer(timer)
@@ -252,6 +252,7 @@ impl Mmio for Bus {
             Device::Outside(register) => {
                 let (value, stall) = self.outside.read(register, (addr, size), time)?;
                 self.stall(stall);
+                self.note_lines();
                 Ok(value)
             }
         }

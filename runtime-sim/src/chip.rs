@@ -3,6 +3,7 @@
 use crate::coupled::Links;
 use crate::mmio::comms::Arrival;
 use crate::noc;
+use crate::parcels::Ways;
 use crate::pe::Pe;
 use crate::router::Router;
 use crate::session::Session;
@@ -36,6 +37,8 @@ pub(crate) struct Chips {
     pub(crate) shuffle: Option<Shuffle>,
     /// Memory that PEs share, if the program says that they do.
     pub(crate) links: Option<Box<Links>>,
+    /// Ways of packets that are not plain multicast.
+    pub(crate) ways: Ways,
 }
 
 /// Additional cycles for each packet, so that packets overtake each other.
@@ -73,6 +76,7 @@ impl Chips {
         now: u64,
         session: &mut Session<'_>,
     ) {
+        self.deliver_parcels(pes, source, now);
         let (Some(pe), Some(&(chip, to_router))) = (pes.get_mut(source), self.places.get(source))
         else {
             return;

@@ -344,7 +344,8 @@ fn run_linked(
         };
         turns.set(index, None);
         let limit = others.saturating_add(links.lookahead).min(links.cap(index));
-        let horizon = others.saturating_add(chips.lookahead);
+        // Packets that bypass the router may come sooner than others.
+        let horizon = others.saturating_add(chips.lookahead.min(links.lookahead));
         let pause = pe.run_until(limit, time, horizon, session)?;
         for request in pe.take_asked() {
             links.add(index, request);

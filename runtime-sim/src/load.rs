@@ -9,6 +9,7 @@ use crate::cpu::{Core, Costs, LINES, Memory};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
 use crate::noc;
+use crate::parcels::Ways;
 use crate::pe::{Fixed, Pe};
 use crate::router::{Exit, Router};
 use crate::session::{HostPe, Recorder};
@@ -109,6 +110,7 @@ pub(crate) fn check_and_build(
             unmatched: BTreeMap::new(),
             lookahead,
             shuffle: None,
+            ways: Ways::new(target, &all),
             links: Links::new(target, images.program.coupling, &places),
         },
         places,

@@ -17,6 +17,7 @@ mod trace;
 use crate::bus::Bus;
 use crate::cpu::{Core, Exit, Memory};
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
+use crate::mmio::packet::{Coming, Sent};
 use crate::remote::{Completion, Request};
 use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
@@ -259,6 +260,7 @@ impl Pe {
         self.instructions_before = self.core.instructions;
         self.bus.comms.restart_counts();
         self.bus.mla.restart_counts();
+        self.bus.outside.take_stats();
         self.work.expiries_before = self.bus.timer.expiries();
         self.work.begun = 0;
         self.work.missed_from = 0;
@@ -289,6 +291,7 @@ impl Pe {
         stats.stripped = ring.stripped;
         stats.ring_high_water = ring.high_water;
         stats.mla = self.bus.mla.activity();
+        stats.links = self.bus.outside.take_stats();
         stats
     }
 
@@ -300,7 +303,31 @@ impl Pe {
     }
 
     pub(crate) fn has_sent(&self) -> bool {
-        !self.sent.is_empty()
+        !self.sent.is_empty() || self.has_parcels()
+    }
+
+    /// Whether packets other than plain multicast were sent.
+    pub(crate) fn has_parcels(&self) -> bool {
+        self.bus.outside.packets.has_sent()
+    }
+
+    /// Such packets sent since the last call.
+    pub(crate) fn take_parcels(&mut self) -> Vec<Sent> {
+        self.bus.outside.packets.take_sent()
+    }
+
+    /// Such a packet is on its way here.
+    pub(crate) fn expect_parcel(&mut self, coming: Coming) {
+        self.bus.outside.packets.expect(coming);
+    }
+
+    pub(crate) fn parcels_in_flight(&self) -> usize {
+        self.bus.outside.packets.in_flight()
+    }
+
+    /// Such a packet of this PE reached nobody.
+    pub(crate) fn lose_parcel(&mut self) {
+        self.bus.outside.packets.lose();
     }
 
     /// A packet is on its way here.
@@ -318,6 +345,7 @@ impl Pe {
     /// Lets packets arrive up to `time`, which the PE has reached.
     pub(crate) fn receive_until(&mut self, time: u64) {
         self.bus.comms.advance(time);
+        self.bus.outside.packets.expire(time);
         self.bus.service(&mut self.memory);
     }
 
@@ -353,6 +381,7 @@ impl Pe {
             self.advance_to(time);
         }
         self.bus.comms.set_horizon(horizon);
+        self.bus.outside.packets.set_horizon(horizon);
         loop {
             let due = self.bus.timer.due().unwrap_or(u64::MAX);
             // Without a running timer the run ends at a time.
@@ -407,7 +436,7 @@ impl Pe {
                 Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
                 Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
             }
-            if self.sent.len() >= OUTBOX_LIMIT {
+            if self.sent.len() >= OUTBOX_LIMIT || self.bus.outside.packets.outbox_full() {
                 return Ok(Pause::Waiting(self.time()));
             }
         }
@@ -420,7 +449,8 @@ impl Pe {
             self.bus.outside.window.forget(now);
             return Some(time);
         }
-        self.bus.comms.take_blocked()
+        let packets = self.bus.outside.packets.take_blocked();
+        packets.or_else(|| self.bus.comms.take_blocked())
     }
 
     /// Whether a core that sleeps is in the middle of its work.

@@ -2,6 +2,7 @@
 
 use crate::dram::DramStats;
 use crate::inputs::Event;
+use crate::link_report::{LinkReport, LinkStats};
 use crate::mac_report::MacReport;
 use crate::machine::cycles_per_tick;
 use crate::mmio::mla::Activity;
@@ -111,6 +112,7 @@ pub struct PeStats {
     pub ring_high_water: u32,
     /// What the MAC array did.
     pub mla: Activity,
+    pub links: LinkStats,
 }
 
 /// Missed deadlines that are kept in detail for each PE and sample.
@@ -150,6 +152,7 @@ impl PeStats {
             stripped: 0,
             ring_high_water: 0,
             mla: Activity::default(),
+            links: LinkStats::default(),
         }
     }
 }
@@ -222,6 +225,7 @@ pub struct PeReport {
     pub payloads_lost: u64,
     pub ring_high_water: u32,
     pub mac_array: MacReport,
+    pub links: LinkReport,
 }
 
 impl RunReport {
@@ -303,6 +307,7 @@ impl RunReport {
                 );
             }
             all.extend(pe.mac_array.warnings(&who));
+            all.extend(pe.links.warnings(&who));
             if pe.packets_dropped > 0 {
                 all.push(
                     warn(
@@ -380,6 +385,7 @@ impl PeReport {
             report.packets_unreceived += pe.unreceived;
             report.payloads_lost += pe.stripped;
             report.mac_array.add(&pe.mla);
+            report.links.add(&pe.links);
             report.ring_high_water = report.ring_high_water.max(pe.ring_high_water);
             if report.first_missed.is_none() {
                 report.first_missed = pe.missed.first().map(|m| (sample as u64, m.clone()));

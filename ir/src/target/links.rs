@@ -29,15 +29,38 @@ pub(super) fn check(target: &Target) -> Result<(), &'static str> {
         (i.message_irq, 1),
         (target.dma.read_irq, 1),
         (target.dma.write_irq, 1),
+        (target.timers.second_irq, 1),
+        (target.timers.third_irq, 1),
+        (target.packet.multicast_irq, 1),
+        (target.packet.core_irq, 1),
+        (target.packet.neighbour_irq, 1),
     ];
     if lines
         .iter()
         .any(|&(irq, n)| irq > 63 || n > 31 || irq + n > 64)
     {
-        return Err("interrupt lines in [ipi] and [dma] must be below 64");
+        return Err("interrupt lines in [ipi], [dma], [timers] and [packet] must be below 64");
     }
     if i.lock_count > 1024 {
         return Err("ipi.lock_count must be at most 1024");
+    }
+    let p = &target.packet;
+    let shifts = [
+        p.payload_shift,
+        p.mask_shift,
+        p.qpe_y_shift,
+        p.qpe_x_shift,
+        p.link_shift,
+    ];
+    if !(0x18..=0x100).contains(&p.channel_stride)
+        || !p.channel_stride.is_multiple_of(4)
+        || shifts.iter().any(|&s| s > 28)
+        || p.queue == 0
+        || p.queue > 4096
+    {
+        return Err(
+            "[packet] needs channels of six words or more, fields inside a word, and a queue",
+        );
     }
     Ok(())
 }

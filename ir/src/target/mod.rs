@@ -137,6 +137,15 @@ sections! {
         regfile: u32, regfile_irq: u32, regfile_lines: u32, message_irq: u32,
         locks: u32, lock_count: u32,
     }
+    /// Timers 2 and 3, with the registers of timer 1.
+    Timers timers { second_base: u32, second_irq: u32, third_base: u32, third_irq: u32, }
+    /// Packets that are not plain multicast: registers, the fields of `TCR`, kinds, lines.
+    Packet packet {
+        channel_stride: u32, receive: u32, payload_shift: u32, mask_shift: u32, qpe_y_shift: u32,
+        qpe_x_shift: u32, link_shift: u32, multicast: u32, core_to_core: u32, neighbour: u32,
+        memory_write: u32, memory_read: u32, direct: u32, message: u32, queue: u32,
+        multicast_irq: u32, core_irq: u32, neighbour_irq: u32,
+    }
     /// DRAM of a chip: its window, its rules, its speed.
     Dram dram {
         window_base: u32, bytes: u32, interfaces: u32, reserved_bytes: u32, alignment: u32,
@@ -180,6 +189,8 @@ pub struct Target {
     pub remote: Remote,
     pub dma: Dma,
     pub ipi: Ipi,
+    pub timers: Timers,
+    pub packet: Packet,
     pub dram: Dram,
     pub assumptions: Vec<Assumption>,
 }
@@ -223,6 +234,8 @@ impl Target {
             remote: Remote::read(&mut r)?,
             dma: Dma::read(&mut r)?,
             ipi: Ipi::read(&mut r)?,
+            timers: Timers::read(&mut r)?,
+            packet: Packet::read(&mut r)?,
             dram: Dram::read(&mut r)?,
             assumptions: Vec::new(),
         };

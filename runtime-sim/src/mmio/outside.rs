@@ -3,8 +3,11 @@
 
 use super::dma::Dma;
 use super::ipi::Ipi;
+use super::packet::Packets;
+use super::timers::Timers;
 use super::window::Window;
 use crate::cpu::{BusError, Memory, Size};
+use crate::link_report::LinkStats;
 use crate::remote::{Completion, Place, Port, owner};
 use ir::Target;
 use ir::geometry::GlobalPe;
@@ -15,6 +18,9 @@ use ir::image::Coupling;
 pub enum Register {
     Dma(u32),
     Ipi(u32),
+    Packet(u32),
+    /// Of timer 2 or 3.
+    Timer((usize, u32)),
     /// Memory of another PE, or DRAM.
     Memory(Place),
 }
@@ -22,7 +28,7 @@ pub enum Register {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Outside {
-    dma_base: u32,
+    comms_base: u32,
     ipi_base: u32,
     /// What devices ask of memory elsewhere.
     pub port: Port,
@@ -32,23 +38,34 @@ pub struct Outside {
     pub ipi: Ipi,
     /// Block DMA.
     pub dma: Dma,
+    /// Packets that are not plain multicast.
+    pub packets: Packets,
+    /// Timers 2 and 3.
+    timers: Timers,
 }
 
 impl Outside {
     pub fn new(target: &Target, pe: GlobalPe, coupling: Coupling) -> Self {
         Self {
-            dma_base: target.comms.base,
+            comms_base: target.comms.base,
             ipi_base: target.ipi.base,
             port: Port::new(target, coupling),
             window: Window::new(target, pe),
             ipi: Ipi::new(target, pe),
             dma: Dma::new(target, pe),
+            packets: Packets::new(target, pe),
+            timers: Timers::new(target),
         }
     }
 
     /// When one of the devices next acts.
     pub fn due(&self) -> Option<u64> {
-        let devices = [self.ipi.due(), self.dma.due()];
+        let devices = [
+            self.ipi.due(),
+            self.dma.due(),
+            self.packets.due(),
+            self.timers.due(),
+        ];
         devices.into_iter().flatten().min()
     }
 
@@ -65,12 +82,24 @@ impl Outside {
     /// What is due until `time` happens; gives pulses of interrupt lines.
     pub fn expire(&mut self, time: u64, memory: &mut Memory) -> u64 {
         self.dma.expire(time, memory);
+        self.packets.expire(time);
+        self.timers.expire(time);
         self.ipi.expire(time)
+    }
+
+    /// Counts since the last call.
+    pub fn take_stats(&mut self) -> LinkStats {
+        LinkStats {
+            dma: self.dma.take_stats(),
+            accesses: self.window.take_accesses(),
+            interrupts: self.ipi.take_received(),
+            packets: self.packets.take_stats(),
+        }
     }
 
     /// Levels of interrupt lines.
     pub fn lines(&self) -> u64 {
-        self.dma.lines()
+        self.dma.lines() | self.packets.lines() | self.timers.lines()
     }
 
     /// What a device has asked for has been carried out.
@@ -78,8 +107,14 @@ impl Outside {
         match owner::of(completion.tag) {
             owner::CORE => self.window.complete(&completion),
             owner::DMA => self.dma.complete(completion),
+            owner::PACKET => self.packets.complete(&completion),
             _ => {}
         }
+    }
+
+    /// Whether the register at `offset` of the communications controller is one of theirs.
+    pub fn has_comms(&self, offset: u32) -> bool {
+        self.dma.has(offset) || self.packets.has(offset)
     }
 
     /// What is at `addr`, if it is one of these devices'.
@@ -88,12 +123,18 @@ impl Outside {
             Size::Word => Ok(register),
             _ => Err(BusError::Refused),
         };
-        let (dma, ipi) = (
-            addr.wrapping_sub(self.dma_base),
+        let (comms, ipi) = (
+            addr.wrapping_sub(self.comms_base),
             addr.wrapping_sub(self.ipi_base),
         );
-        if self.dma.has(dma) {
-            return word(Register::Dma(dma));
+        if self.dma.has(comms) {
+            return word(Register::Dma(comms));
+        }
+        if self.packets.has(comms) {
+            return word(Register::Packet(comms));
+        }
+        if let Some(timer) = self.timers.find(addr) {
+            return word(Register::Timer(timer));
         }
         if self.ipi.has(ipi) {
             return word(Register::Ipi(ipi));
@@ -112,6 +153,8 @@ impl Outside {
         match register {
             Register::Dma(offset) => Ok((self.dma.read(offset)?, 0)),
             Register::Ipi(_) => Ok((0, 0)),
+            Register::Packet(offset) => Ok((self.packets.read(offset, time)?, 0)),
+            Register::Timer(timer) => Ok((self.timers.read(timer, time)?, 0)),
             Register::Memory(place) => self.window.read(&mut self.port, addr, place, size, time),
         }
     }
@@ -132,6 +175,15 @@ impl Outside {
             }
             Register::Ipi(offset) => {
                 self.ipi.write(&mut self.port, offset, value, time)?;
+                Ok(0)
+            }
+            Register::Packet(offset) => {
+                let with = (&mut self.port, &self.ipi);
+                self.packets.write(with, offset, value, time)?;
+                Ok(0)
+            }
+            Register::Timer(timer) => {
+                self.timers.write(timer, value, time)?;
                 Ok(0)
             }
             Register::Memory(place) => {
