@@ -15,6 +15,7 @@ use crate::mmio::outside::{Outside, Register};
 use crate::mmio::rng::Random;
 use crate::mmio::rounding::Rounding;
 use crate::mmio::timer::Timer;
+use crate::remote::{Completion, owner};
 use ir::Target;
 use ir::geometry::GlobalPe;
 use ir::image::Coupling;
@@ -98,7 +99,7 @@ impl Bus {
                 noise: target.rng.trng_value,
                 rounding: target.rounding.base,
             },
-            mla: Mla::new(target),
+            mla: Mla::new(target, pe),
             mla_line: 1_u64.checked_shl(target.mla.irq).unwrap_or(0),
             explog: ExpLog::new(target),
             random: Random::new(target, pe, seed),
@@ -133,19 +134,27 @@ impl Bus {
             // An enabled ring lies inside SRAM: the controller checks it.
             let _ = memory.write(addr, &word.to_le_bytes());
         }
-        self.mla.service(memory);
+        self.mla.service(&mut self.outside.port, memory);
         self.outside.service(memory);
     }
 
     /// Lets every device act that is due at `time` or before, so that what is due next
     /// lies behind `time`; says what that did to interrupt lines.
     pub fn expire(&mut self, time: u64, memory: &mut Memory) -> Effects {
-        self.mla.expire(time, memory);
+        self.mla.expire(time, &mut self.outside.port, memory);
         let pulses = self.outside.expire(time, memory);
         self.note_lines();
         self.effects.raise |= pulses;
         self.effects.lower |= pulses;
         std::mem::take(&mut self.effects)
+    }
+
+    /// What a device has asked of memory elsewhere has been carried out.
+    pub fn complete(&mut self, completion: Completion) {
+        match owner::of(completion.tag) {
+            owner::MLA => self.mla.complete(completion),
+            _ => self.outside.complete(completion),
+        }
     }
 
     /// Adds to the effects what has happened to interrupt lines.
@@ -283,7 +292,8 @@ impl Mmio for Bus {
                 self.effects.stop |= self.comms.needs_attention();
             }
             Device::Mla(offset) => {
-                self.mla.write(offset, value, time, &self.clock)?;
+                let now = (time, &self.clock);
+                self.mla.write(offset, value, now, &mut self.outside.port)?;
                 // When it is due limits the run.
                 self.effects.stop |= self.mla.needs_memory();
                 self.note_lines();

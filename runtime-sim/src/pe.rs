@@ -239,7 +239,7 @@ impl Pe {
 
     /// What a device has asked for has been carried out.
     pub(crate) fn complete(&mut self, completion: Completion) {
-        self.bus.outside.complete(completion);
+        self.bus.complete(completion);
     }
 
     /// When a device next does something on its own.

@@ -1,10 +1,13 @@
 //! The MAC array ("ML accelerator"): matrix products and convolutions beside the core.
 //!
 //! The registers are described in the target file, above `[mla]`. Writing `trigger` with
-//! its start bit takes over all registers and reads both operands as they are then; the
-//! program may change registers and operands at once. The result is in memory at the
-//! time at which the job is done, not earlier and not in parts: until then the program
-//! sees what was there before. Then `status` says done, and interrupt line `mla.irq` is
+//! its start bit takes over all registers and reads both operands, if they are in local
+//! SRAM, as they are then; the program may change registers and operands at once. An
+//! operand in another PE's SRAM (by kind and PE, or in the window of the own QPE) is read
+//! there when the request reaches it, and the array begins when both are at hand: that
+//! the chip overlaps the two is likely and not modelled. The result is in memory at the
+//! time at which the job is done (a remote one after its way there), not earlier and not
+//! in parts: until then the program sees what was there before. Then `status` says done, and interrupt line `mla.irq` is
 //! high until the program clears that bit, if the job asked for it.
 //!
 //! A start that can't be carried out changes nothing but `status`, which names the reason
@@ -12,6 +15,7 @@
 //! while a job runs is refused, and the job goes on.
 
 mod array;
+mod elsewhere;
 mod job;
 #[cfg(test)]
 mod tests;
@@ -20,10 +24,14 @@ pub use job::Refusal;
 
 use crate::clock::Clock;
 use crate::cpu::{BusError, Memory};
+use crate::remote::{Completion, Port};
 use array::Outcome;
+use elsewhere::{At, Elsewhere};
 use ir::Target;
+use ir::geometry::GlobalPe;
+use ir::image::Coupling;
 use ir::target::Mla as Registers;
-use job::{Job, Operand, Words};
+use job::{Job, Words};
 
 const DONE: u32 = 1 << 1;
 const OVERFLOWED: u32 = 1 << 2;
@@ -57,21 +65,39 @@ enum State {
     Idle,
     /// Started by the last write; the operands are to be read before the next instruction.
     Starting(Timed),
+    /// Remote operands were asked for.
+    Fetching {
+        timed: Timed,
+        operands: [Option<Vec<u8>>; 2],
+        /// When those that are here were complete.
+        ready: u64,
+    },
     Running {
         timed: Timed,
-        a: Vec<u8>,
-        b: Vec<u8>,
+        operands: [Vec<u8>; 2],
+        due: u64,
     },
+    /// The result is on its way to another PE.
+    Storing(Timed, Outcome),
+    /// It has arrived.
+    Ending(Timed, Outcome, u64),
+    /// A remote access failed.
+    Failing(u64),
 }
 
-/// A job and when it runs, in machine time.
+/// A job, where its parts are, and when it was started, in machine time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Timed {
     job: Job,
+    /// The operands and the result.
+    places: [At; 3],
     at: u64,
-    due: u64,
+    /// How long the array takes.
+    span: u64,
     /// Index of the performance level at its start.
     level: usize,
+    /// Number of the job, by which answers are told apart.
+    number: u32,
 }
 
 /// The MAC array of one PE.
@@ -79,8 +105,11 @@ struct Timed {
 pub struct Mla {
     registers: Registers,
     sram_bytes: u32,
+    elsewhere: Elsewhere,
     words: Words,
     state: State,
+    /// Jobs that were started.
+    number: u32,
     done: bool,
     overflowed: bool,
     refused: Option<Refusal>,
@@ -92,13 +121,15 @@ pub struct Mla {
 }
 
 impl Mla {
-    /// An idle array.
-    pub fn new(target: &Target) -> Self {
+    /// The idle array of `pe`.
+    pub fn new(target: &Target, pe: GlobalPe) -> Self {
         Self {
             registers: target.mla.clone(),
             sram_bytes: target.memory.sram_bytes,
+            elsewhere: Elsewhere::new(target, pe),
             words: Words::default(),
             state: State::Idle,
+            number: 0,
             done: false,
             overflowed: false,
             refused: None,
@@ -133,11 +164,13 @@ impl Mla {
         matches!(self.state, State::Starting(_))
     }
 
-    /// When the running job is done.
+    /// When the array next does something on its own.
     pub fn due(&self) -> Option<u64> {
         match &self.state {
-            State::Idle => None,
-            State::Starting(timed) | State::Running { timed, .. } => Some(timed.due),
+            State::Idle | State::Starting(_) | State::Fetching { .. } | State::Storing(..) => None,
+            State::Running { due, .. } | State::Ending(_, _, due) | State::Failing(due) => {
+                Some(*due)
+            }
         }
     }
 
@@ -182,8 +215,8 @@ impl Mla {
         &mut self,
         offset: u32,
         value: u32,
-        time: u64,
-        clock: &Clock,
+        (time, clock): (u64, &Clock),
+        port: &mut Port,
     ) -> Result<(), BusError> {
         if offset == self.registers.status {
             self.done &= value & DONE == 0;
@@ -194,26 +227,32 @@ impl Mla {
         let word = self.word(offset).ok_or(BusError::Refused)?;
         *word = value;
         if offset == self.registers.trigger && job::starts(value) {
-            self.start(time, clock);
+            self.start((time, clock), port)?;
         }
         Ok(())
     }
 
-    fn start(&mut self, time: u64, clock: &Clock) {
+    fn start(&mut self, (time, clock): (u64, &Clock), port: &mut Port) -> Result<(), BusError> {
         if self.busy() {
             self.refuse(Refusal::Busy);
-            return;
+            return Ok(());
         }
         self.interrupt = job::interrupts(self.words.trigger);
-        match self.job() {
-            Ok(job) => {
+        let job = Job::read(&self.words, &self.registers, self.sram_bytes);
+        match job.and_then(|job| Ok((job, self.elsewhere.places(&job)?))) {
+            Ok((job, places)) => {
+                if places.iter().any(|at| matches!(at, At::Remote(_))) {
+                    port.declared(Coupling::Dma)?;
+                }
                 self.done = false;
-                let span = clock.span(job.cycles(&self.registers));
+                self.number = self.number.wrapping_add(1);
                 self.state = State::Starting(Timed {
                     job,
+                    places,
                     at: time,
-                    due: time.saturating_add(span),
+                    span: clock.span(job.cycles(&self.registers)),
                     level: clock.level().index(),
+                    number: self.number,
                 });
             }
             Err(why) => {
@@ -221,6 +260,7 @@ impl Mla {
                 self.done = true;
             }
         }
+        Ok(())
     }
 
     fn refuse(&mut self, why: Refusal) {
@@ -229,53 +269,108 @@ impl Mla {
         self.activity.first_refused.get_or_insert(why);
     }
 
-    fn job(&self) -> Result<Job, Refusal> {
-        let job = Job::read(&self.words, &self.registers, self.sram_bytes)?;
-        let inside = |addr: u32, bytes: u64| u64::from(addr) + bytes <= u64::from(self.sram_bytes);
-        let local = |o: &Operand| o.place.pe.is_none() && inside(o.place.addr, o.bytes());
-        let result = job.result_bytes();
-        if !local(&job.a) || !local(&job.b) || job.result.pe.is_some() {
-            return Err(Refusal::Address);
-        }
-        if !inside(job.result.addr, result) {
-            return Err(Refusal::Address);
-        }
-        Ok(job)
-    }
-
-    /// Reads the operands of a job that was just started.
-    pub fn service(&mut self, memory: &Memory) {
+    /// Reads the local operands of a job that was just started, and asks for the others.
+    pub fn service(&mut self, port: &mut Port, memory: &Memory) {
         let State::Starting(timed) = self.state else {
             return;
         };
-        // A job lies inside local SRAM: that was checked when it was started.
-        let read = |o: &Operand| {
-            let bytes = memory.read(o.place.addr, o.bytes() as usize);
-            bytes.unwrap_or_default().to_vec()
-        };
-        self.state = State::Running {
-            timed,
-            a: read(&timed.job.a),
-            b: read(&timed.job.b),
+        let sizes = [timed.job.a.bytes(), timed.job.b.bytes()];
+        let mut operands = [None, None];
+        for (n, (operand, bytes)) in operands.iter_mut().zip(sizes).enumerate() {
+            match timed.places[n] {
+                At::Local(addr) => {
+                    // The place was checked when the job was started.
+                    let bytes = memory.read(addr, bytes as usize);
+                    *operand = Some(bytes.unwrap_or_default().to_vec());
+                }
+                At::Remote(place) => {
+                    let tag = elsewhere::tag(timed.number, n);
+                    self.elsewhere.fetch(port, place, tag, bytes, timed.at);
+                }
+            }
+        }
+        self.fetched(timed, operands, timed.at);
+    }
+
+    fn fetched(&mut self, timed: Timed, operands: [Option<Vec<u8>>; 2], ready: u64) {
+        self.state = match operands {
+            [Some(a), Some(b)] => State::Running {
+                timed,
+                operands: [a, b],
+                due: ready.saturating_add(timed.span),
+            },
+            operands => State::Fetching {
+                timed,
+                operands,
+                ready,
+            },
         };
     }
 
-    /// Ends the job that is due at `time` or before.
-    pub fn expire(&mut self, time: u64, memory: &mut Memory) {
-        self.service(memory);
+    /// What was asked for elsewhere has been carried out.
+    pub fn complete(&mut self, completion: Completion) {
+        let at = completion.at;
+        let (number, part) = elsewhere::part(completion.tag);
+        if number != elsewhere::part(elsewhere::tag(self.number, 0)).0 {
+            // The other operand of a job that has failed.
+            return;
+        }
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Fetching { .. } | State::Storing(..) if completion.fault.is_some() => {
+                self.state = State::Failing(at);
+            }
+            State::Fetching {
+                timed,
+                mut operands,
+                ready,
+            } => {
+                if let Some(operand) = operands.get_mut(part) {
+                    *operand = Some(completion.data);
+                }
+                self.fetched(timed, operands, ready.max(at));
+            }
+            State::Storing(timed, outcome) => self.state = State::Ending(timed, outcome, at),
+            // The same, with no job since.
+            other => self.state = other,
+        }
+    }
+
+    /// Does what is due at `time` or before.
+    pub fn expire(&mut self, time: u64, port: &mut Port, memory: &mut Memory) {
         if self.due().is_none_or(|due| due > time) {
             return;
         }
-        let state = std::mem::replace(&mut self.state, State::Idle);
-        if let State::Running { timed, a, b } = state {
-            let outcome = array::compute(&timed.job, &self.registers, &a, &b);
-            // As for the operands.
-            let _ = memory.write(timed.job.result.addr, &outcome.bytes);
-            self.finish(&timed, &outcome);
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Running {
+                timed,
+                operands: [a, b],
+                due,
+            } => {
+                let mut outcome = array::compute(&timed.job, &self.registers, &a, &b);
+                let bytes = std::mem::take(&mut outcome.bytes);
+                match timed.places[2] {
+                    At::Local(addr) => {
+                        // As for the operands.
+                        let _ = memory.write(addr, &bytes);
+                        self.finish(&timed, &outcome, due);
+                    }
+                    At::Remote(place) => {
+                        let tag = elsewhere::tag(timed.number, 2);
+                        self.elsewhere.store(port, place, tag, bytes, due);
+                        self.state = State::Storing(timed, outcome);
+                    }
+                }
+            }
+            State::Ending(timed, outcome, due) => self.finish(&timed, &outcome, due),
+            State::Failing(_) => {
+                self.refuse(Refusal::Remote);
+                self.done = true;
+            }
+            other => self.state = other,
         }
     }
 
-    fn finish(&mut self, timed: &Timed, outcome: &Outcome) {
+    fn finish(&mut self, timed: &Timed, outcome: &Outcome, due: u64) {
         let job = &timed.job;
         self.done = true;
         self.overflows = u32::try_from(outcome.overflows).unwrap_or(u32::MAX);
@@ -284,7 +379,7 @@ impl Mla {
         done.jobs += 1;
         done.macs += job.macs();
         done.cell_macs[timed.level] += job.macs() * job.cells(&self.registers);
-        done.busy[timed.level] += timed.due - timed.at;
+        done.busy[timed.level] += due.saturating_sub(timed.at);
         done.overflows += outcome.overflows;
         done.clipped += outcome.clipped;
     }

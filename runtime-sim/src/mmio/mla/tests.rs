@@ -1,5 +1,7 @@
 use super::*;
 use crate::clock::Level;
+use crate::remote::{Kind, Place, RemoteFault, owner};
+use ir::geometry::PeCoord;
 
 const A: u32 = 0x1000;
 const B: u32 = 0x2000;
@@ -7,27 +9,42 @@ const C: u32 = 0x3000;
 /// Start, both operands signed, 32-bit results, interrupt.
 const START: u32 = 1 | 1 << 2 | 1 << 4 | 2 << 6 | 1 << 9;
 
+fn pe(p: u8) -> GlobalPe {
+    GlobalPe {
+        chip: ir::geometry::ChipCoord { x: 0, y: 0 },
+        pe: PeCoord::new(1, 1, p).expect("in the byte"),
+    }
+}
+
+fn here() -> GlobalPe {
+    pe(0)
+}
+
 struct Bench {
     mla: Mla,
     memory: Memory,
     r: Registers,
     clock: Clock,
+    port: Port,
 }
 
 impl Bench {
     fn new() -> Self {
         let target = Target::spinnaker2();
         Self {
-            mla: Mla::new(&target),
+            mla: Mla::new(&target, here()),
+            port: Port::new(&target, Coupling::Dma),
             memory: Memory::new(target.memory.sram_bytes as usize),
             clock: Clock::new(&target, Level::High),
             r: target.mla,
         }
     }
     fn write(&mut self, offset: u32, value: u32, time: u64) {
-        let written = self.mla.write(offset, value, time, &self.clock);
+        let written = self
+            .mla
+            .write(offset, value, (time, &self.clock), &mut self.port);
         written.expect("a register");
-        self.mla.service(&self.memory);
+        self.mla.service(&mut self.port, &self.memory);
     }
     fn matrix(&mut self, m: u32, k: u32, n: u32) {
         let r = self.r.clone();
@@ -41,6 +58,9 @@ impl Bench {
         ] {
             self.write(offset, value, 0);
         }
+    }
+    fn expire(&mut self, time: u64) {
+        self.mla.expire(time, &mut self.port, &mut self.memory);
     }
     fn status(&mut self) -> u32 {
         self.mla.read(self.r.status).expect("the status")
@@ -66,12 +86,12 @@ fn a_product_is_there_when_it_is_due_and_not_before() {
     assert_eq!(t.mla.due(), Some(due));
     // Operands may change at once.
     t.memory.write(A, &[9; 6]).expect("in SRAM");
-    t.mla.expire(due - 1, &mut t.memory);
+    t.expire(due - 1);
     assert_eq!(
         (t.status(), t.memory.word(C), t.mla.line()),
         (1, Some(0), false)
     );
-    t.mla.expire(due, &mut t.memory);
+    t.expire(due);
     let words: Vec<i32> = (0..4)
         .map(|i| t.memory.word(C + 4 * i).expect("in SRAM") as i32)
         .collect();
@@ -97,7 +117,7 @@ fn a_start_while_busy_is_refused_and_the_job_goes_on() {
         1 | REFUSED | (Refusal::Busy as u32) << REASON_SHIFT
     );
     let due = t.mla.due().expect("it runs");
-    t.mla.expire(due, &mut t.memory);
+    t.expire(due);
     assert_eq!(
         (t.memory.word(C), t.memory.word(C + 0x100)),
         (Some(15), Some(0))
@@ -157,7 +177,7 @@ fn an_accumulator_that_overflows_wraps_and_is_counted() {
     t.memory.write(A + k, &[1; 600]).expect("in SRAM");
     t.memory.write(B, &[127; 600]).expect("in SRAM");
     t.write(t.r.trigger, START, 0);
-    t.mla.expire(u64::MAX, &mut t.memory);
+    t.expire(u64::MAX);
     let sum = 127 * 127 * (521 - 79);
     assert_eq!(t.memory.word(C), Some(sum));
     assert_eq!(t.memory.word(C + 4), Some(127 * 600));
@@ -167,7 +187,7 @@ fn an_accumulator_that_overflows_wraps_and_is_counted() {
     t.mla.registers.accumulator_bits = 29;
     t.write(t.r.status, DONE | OVERFLOWED, 0);
     t.write(t.r.trigger, START, 0);
-    t.mla.expire(u64::MAX, &mut t.memory);
+    t.expire(u64::MAX);
     assert_eq!((t.status(), t.mla.read(t.r.overflows)), (DONE, Ok(0)));
 }
 
@@ -179,7 +199,7 @@ fn results_are_shifted_cut_and_made_positive() {
     t.memory.write(B, &[1, 255, 3, 5]).expect("in SRAM");
     let signed = 1 | 1 << 2 | 1 << 4;
     t.write(t.r.trigger, signed | 3 << 16, 0);
-    t.mla.expire(u64::MAX, &mut t.memory);
+    t.expire(u64::MAX);
     // 100, -100, 300, 500 shifted by three; the last results are 37 and 62.
     assert_eq!(
         t.memory.word(C),
@@ -187,7 +207,7 @@ fn results_are_shifted_cut_and_made_positive() {
     );
     assert_eq!(t.mla.activity().clipped, 0);
     t.write(t.r.trigger, signed | 1 << 8, 0);
-    t.mla.expire(u64::MAX, &mut t.memory);
+    t.expire(u64::MAX);
     assert_eq!(
         t.memory.word(C),
         Some(u32::from_le_bytes([100, 0, 44, 244]))
@@ -217,4 +237,82 @@ fn a_transformer_product_comes_to_the_published_rate() {
         "{}",
         tops(target.clock.pe_low_hz)
     );
+}
+
+#[test]
+fn remote_parts_are_fetched_first_and_sent_last() {
+    let mut t = Bench::new();
+    let id = u32::from(pe(2).pe.id());
+    t.matrix(1, 2, 1);
+    // A in PE 2 by its number, B in PE 1 by the window, the result in PE 2.
+    t.write(t.r.source_a, 1 << 30 | A, 0);
+    t.write(t.r.source_b, 0x000a_0000 | B, 0);
+    t.write(t.r.target, 1 << 30 | C, 0);
+    t.write(t.r.noc_src, id, 0);
+    t.write(t.r.noc_dst, id, 0);
+    t.write(t.r.trigger, START, 1000);
+    assert_eq!((t.mla.due(), t.status()), (None, 1));
+    let asked: Vec<_> = t.port.take().collect();
+    let place = |p: u8, addr| Place::Sram { pe: pe(p), addr };
+    let kinds: Vec<_> = asked.iter().map(|r| (r.tag, r.kind.clone())).collect();
+    let read = |n, p, addr| {
+        let from = place(p, addr);
+        (owner::MLA | 4 | n, Kind::Read { from, len: 2 })
+    };
+    assert_eq!(kinds, [read(0, 2, A), read(1, 1, B)]);
+    assert!(asked.iter().all(|r| r.at >= 1000 + t.port.lookahead()));
+    let answer = |tag, at, data: &[u8]| Completion {
+        at,
+        tag,
+        data: data.to_vec(),
+        fault: None,
+    };
+    t.mla.complete(answer(owner::MLA | 5, 2500, &[7, 1]));
+    assert_eq!(t.mla.due(), None);
+    t.mla.complete(answer(owner::MLA | 4, 2000, &[5, 3]));
+    // Two products at 70 percent, after the later operand.
+    assert_eq!(t.mla.due(), Some(2500 + 100 + 3));
+    t.expire(2603);
+    assert_eq!((t.mla.due(), t.status()), (None, 1));
+    let stored: Vec<_> = t.port.take().collect();
+    let write = Kind::Write {
+        to: place(2, C),
+        bytes: 38_u32.to_le_bytes().to_vec(),
+    };
+    assert_eq!(stored.len(), 1);
+    assert_eq!((stored[0].tag, &stored[0].kind), (owner::MLA | 6, &write));
+    t.mla.complete(answer(owner::MLA | 6, 3000, &[]));
+    assert!(!t.mla.line());
+    t.expire(3000);
+    assert_eq!((t.status(), t.mla.line()), (DONE, true));
+    assert_eq!(t.mla.activity().busy, [0, 2000]);
+    // A PE that does not answer.
+    t.write(t.r.status, DONE, 0);
+    t.write(t.r.trigger, START, 5000);
+    let failed = Completion {
+        fault: Some(RemoteFault::NoProgram),
+        ..answer(owner::MLA | 8, 6000, &[])
+    };
+    t.mla.complete(failed);
+    t.expire(6000);
+    assert_eq!(t.refused(), Refusal::Remote as u32);
+    // The other operand comes after the next start, which it does not belong to.
+    t.write(t.r.trigger, START, 6100);
+    t.mla.complete(answer(owner::MLA | 9, 6500, &[0, 0]));
+    t.mla.complete(answer(owner::MLA | 12, 6600, &[5, 3]));
+    assert_eq!(t.mla.due(), None);
+    t.mla.complete(answer(owner::MLA | 13, 6700, &[7, 1]));
+    assert_eq!(t.mla.due(), Some(6700 + 103));
+}
+
+#[test]
+fn remote_parts_must_be_declared() {
+    let mut t = Bench::new();
+    t.port = Port::new(&Target::spinnaker2(), Coupling::None);
+    t.matrix(1, 2, 1);
+    t.write(t.r.source_a, 0x000a_0000, 0);
+    let now = (0, &t.clock);
+    let start = t.mla.write(t.r.trigger, START, now, &mut t.port);
+    assert_eq!(start, Err(BusError::Refused));
+    assert_eq!(t.port.undeclared(), Some(Coupling::Dma));
 }
