@@ -139,6 +139,7 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
     let run = RunOptions {
         align: Align::Input,
         threads: 1,
+        trace: None,
     };
     let app = &verified.module().app;
     let requests = requests(app);
