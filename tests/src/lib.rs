@@ -5,6 +5,7 @@ pub mod bare;
 pub mod device_bench;
 pub mod differential;
 pub mod lab;
+pub mod machine_bench;
 pub mod pipeline;
 pub mod random;
 pub mod sweep;

@@ -5,12 +5,19 @@
 //! form of a kernel returns at the first access (see `kernels/builder/device.rs`). Tests
 //! compare emitted code in the emulator with plain Rust instead.
 
+pub mod dma;
 pub mod explog;
+pub mod ipi;
 pub mod mla;
+pub mod packet;
 pub mod rng;
 pub mod rounding;
+pub mod timer;
+pub mod window;
 
+pub use dma::Dma;
 pub use explog::{ExpLog, Format, Function};
 pub use mla::{Job, MacArray, Operand, Output, Shape, Width, Window};
+pub use packet::Packets;
 pub use rng::Random;
 pub use rounding::{Integer, Rounding, Step};

@@ -17,6 +17,7 @@ pub mod values;
 pub use builder::{Addressing, Kernel, KernelBuilder, build};
 pub use conv::ConvRow;
 pub use cranelift_codegen::ir::Value;
+pub use cranelift_codegen::ir::condcodes::IntCC;
 pub use dense::DenseRow;
 pub use lanes::Pair;
 pub use receive::{Carries, DelayedRows, KeyRange, Receive};
