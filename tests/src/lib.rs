@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod device_bench;
+pub mod device_machine;
 pub mod differential;
 pub mod lab;
 pub mod machine_bench;
