@@ -446,3 +446,60 @@ fn interrupts_between_pes_come_when_they_should() {
         assert_eq!(n, early.1 + 2 * longer);
     }
 }
+
+#[test]
+fn what_happens_does_not_depend_on_how_closely_pes_are_coupled() {
+    let target = Target::spinnaker2();
+    let mut lab = Lab::new(43);
+    let places: Vec<_> = (0..7u32)
+        .map(|k| pe((k % 3 + 1) as u8, (k / 3 + 1) as u8, (k % 4) as u8))
+        .collect();
+    for _ in 0..6 {
+        let guests: Vec<Guest> = places
+            .iter()
+            .map(|&me| {
+                let all: Vec<Transfer> = (0..6)
+                    .map(|_| {
+                        let length = 16 * lab.between(1, 200);
+                        let at = 16 * lab.below(0x100);
+                        let remote = match lab.below(3) {
+                            // The same piece of DRAM for all: who is first matters.
+                            0 => dram_address(&target, 0x1_0000 + at),
+                            // Others write where others read.
+                            _ => {
+                                let other = lab.below(places.len() as u32) as usize;
+                                sram_address(&target, places[other], FROM + at)
+                            }
+                        };
+                        let local = FROM + 16 * lab.below(0x300);
+                        let direction = match lab.one_in(2) {
+                            true => Direction::Read,
+                            false => Direction::Write,
+                        };
+                        Transfer {
+                            direction,
+                            local,
+                            remote,
+                            length,
+                        }
+                    })
+                    .collect();
+                let sleep = lab.one_in(2);
+                Guest::new(me, transfers(&target, &all, sleep)).with_data(random(&mut lab, 0x4000))
+            })
+            .collect();
+        let loose = run(&target, Coupling::Dma, &guests);
+        let close = run(&target, Coupling::Window, &guests);
+        assert!(loose.result == close.result, "times and counts");
+        for &who in &places {
+            let n = (DATA.end - DATA.start) as usize;
+            let same = loose.bytes(who, DATA.start, n) == close.bytes(who, DATA.start, n);
+            assert!(same, "memory of {who}");
+        }
+        let samples = [sample(), sample(), sample()];
+        let batch = runtime_sim::run_batch(&close.machine, &samples, 2).expect("they run");
+        for result in batch.samples {
+            assert!(result == close.result, "on threads");
+        }
+    }
+}

@@ -153,7 +153,10 @@ impl Dma {
             o if o == r.length => self.length,
             o if o == r.config => self.config,
             o if o == r.done => self.done,
-            o if o == r.status => u32::from(self.working()) * BUSY | self.reason << REASON_SHIFT,
+            o if o == r.status => {
+                let busy = if self.working() { BUSY } else { 0 };
+                busy | (self.reason << REASON_SHIFT)
+            }
             _ => return Err(BusError::Refused),
         })
     }

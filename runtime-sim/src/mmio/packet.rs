@@ -38,6 +38,11 @@ const INTERRUPT: u32 = 2;
 /// Set in `RCR` while a packet waits.
 const PRESENT: u32 = 1 << 31;
 
+/// The payload word behind a register: the last register is the first word.
+fn payload_word(offset: u32) -> usize {
+    (4_u32.saturating_sub(offset / 4) & 3) as usize
+}
+
 /// What a packet is, and what a channel sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -285,7 +290,7 @@ impl Packets {
             return Ok(match offset % stride {
                 0 => channel.control,
                 KEY => 0,
-                word => channel.words[3 - (word / 4 - 1) as usize & 3],
+                word => channel.words[payload_word(word)],
             });
         }
         self.synchronise(time)?;
@@ -300,7 +305,7 @@ impl Packets {
             }
             0x18 => self.dropped,
             0x1c => self.control,
-            word => first.map_or(0, |p| p.payload.words[3 - (word / 4 - 1) as usize & 3]),
+            word => first.map_or(0, |p| p.payload.words[payload_word(word)]),
         })
     }
 
@@ -322,7 +327,7 @@ impl Packets {
                 }
                 KEY => self.send((port, ipi), index, value, time),
                 word => {
-                    self.channels[index].words[3 - (word / 4 - 1) as usize & 3] = value;
+                    self.channels[index].words[payload_word(word)] = value;
                     Ok(())
                 }
             };
