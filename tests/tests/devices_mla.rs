@@ -442,3 +442,48 @@ fn results_and_operands_change_when_documented() {
     assert_eq!(ran.words(NOTES, 5), [77, 0x19, 0x1a, 15 + 24, 0]);
     assert!(DATA.contains(&NOTES));
 }
+
+#[test]
+fn resident_products_come_to_the_published_rate() {
+    // A transformer-like product, again and again, with all that the core does in between.
+    let target = Target::spinnaker2();
+    let case = Case {
+        shape: Shape::Matrix {
+            m: 64,
+            k: 256,
+            n: 96,
+        },
+        output: Output {
+            width: Width::Bits8,
+            shift: 12,
+            ..Output::default()
+        },
+        ..big()
+    };
+    const JOBS: u32 = 10;
+    let job = Job::new(&target, case.shape, case.a, case.b, case.output).expect("it fits");
+    let array = MacArray::of(&target);
+    let kernel = build("jobs", 0, Addressing::Guest, |kb, _| {
+        kb.repeat(JOBS, &[], |kb, _| {
+            let (a, b, result) = (kb.int(A), kb.int(B), kb.int(RESULT));
+            array.start(kb, &job, a, b, result);
+            array.sleep(kb);
+            array.take_status(kb);
+            vec![]
+        });
+    });
+    let lab = Lab::new(37);
+    for (level, hz, published) in [
+        (Level::High, target.clock.pe_high_hz, 4.563),
+        (Level::Low, target.clock.pe_low_hz, 2.281),
+    ] {
+        let ran = run(&target, level, kernel.clone(), &[], &lab.data);
+        let did = ran.bus.mla.activity();
+        assert_eq!(did.jobs, u64::from(JOBS));
+        let pes = target.pes().count() as f64;
+        let seconds = ran.cycles as f64 / hz as f64;
+        let tops = 2.0 * pes * did.macs as f64 / seconds / 1e12;
+        let off = tops / published - 1.0;
+        assert!(off.abs() < 0.01, "{tops} TOPS, published {published}");
+    }
+}
