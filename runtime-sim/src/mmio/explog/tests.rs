@@ -96,7 +96,6 @@ fn with_all_iterations_every_result_is_within_two_units_of_the_last_place() {
         for to in ALL {
             for exponential in [true, false] {
                 let error = worst(from, to, exponential, 16, 60_000);
-                println!("{from:?} to {to:?}, exp {exponential}: {error:.4} ulp");
                 assert!(
                     error < 1.3,
                     "{from:?} to {to:?}, exp {exponential}: {error} ulp"
