@@ -15,7 +15,9 @@
 //! Both rise with their argument: inside of a run of equal digits the last step does, and
 //! where a digit changes it has stayed below what the next run begins with. Results are
 //! cut to the format that is read: fixed-point ones towards minus infinity and to the
-//! nearest end of the range, floats towards zero, without denormals.
+//! nearest end of the range, floats towards zero, without denormals. With 16 iterations no
+//! result is further from the truth than 1.3 units of the last place (the tests measure
+//! 1.23 for exponentials, 1.00 for logarithms), of which cutting takes up to one.
 
 /// Bits behind the point.
 const FRACTION: u32 = 62;
