@@ -340,3 +340,78 @@ impl Port {
         self.undeclared
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::geometry::ChipCoord;
+
+    fn at(x: u8, y: u8, p: u8) -> GlobalPe {
+        GlobalPe {
+            chip: ChipCoord { x: 3, y: 4 },
+            pe: PeCoord::new(x, y, p).expect("in the byte"),
+        }
+    }
+
+    #[test]
+    fn addresses_lead_where_the_map_says() {
+        let map = AddressMap::new(&Target::spinnaker2());
+        let me = at(2, 5, 1);
+        let sram = |pe, addr| Some(Place::Sram { pe, addr });
+        assert_eq!(map.place(me, 0x0008_0010), sram(at(2, 5, 0), 0x10));
+        assert_eq!(map.place(me, 0x000f_fffc), sram(at(2, 5, 3), 0x1_fffc));
+        let id = u32::from(at(6, 1, 2).pe.id());
+        let noc = 0xf000_0000 | id << 17 | 0x1234;
+        assert_eq!(map.place(me, noc), sram(at(6, 1, 2), 0x1234));
+        assert_eq!(
+            map.place(me, 0x2000_0400),
+            Some(Place::Dram { offset: 0x400 })
+        );
+        let last = Some(Place::Dram {
+            offset: 0x7fff_ffff,
+        });
+        assert_eq!(map.place(me, 0x9fff_ffff), last);
+        assert_eq!(map.place(me, 0xf600_20bc), Some(Place::Lock { index: 15 }));
+        for nobody in [
+            0x2_0000,
+            0x7_fffc,
+            0x10_0000,
+            0x1fff_fffc,
+            0xa000_0000,
+            0xf600_20c0,
+        ] {
+            assert_eq!(map.place(me, nobody), None, "{nobody:#x}");
+        }
+        assert!(map.in_window(0x8_0000) && !map.in_window(0x10_0000) && !map.in_window(0));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_announced_in_time() {
+        let target = Target::spinnaker2();
+        let read = || Kind::Read {
+            from: Place::Dram { offset: 0x400 },
+            len: 16,
+        };
+        let mut none = Port::new(&target, Coupling::None);
+        assert!(none.ask(10, 500, owner::DMA, read()).is_err());
+        assert_eq!(none.undeclared(), Some(Coupling::Dma));
+        let mut dma = Port::new(&target, Coupling::Dma);
+        assert_eq!(dma.ask(10, 500, owner::DMA, read()), Ok(500));
+        assert_eq!(dma.ask(10, 20, owner::DMA, read()), Ok(110));
+        assert_eq!(
+            (dma.first(), dma.take().count(), dma.first()),
+            (110, 2, u64::MAX)
+        );
+        assert!(dma.declared(Coupling::Window).is_err());
+        let mut window = Port::new(&target, Coupling::Window);
+        assert_eq!(window.ask(10, 10, owner::CORE, read()), Ok(13));
+    }
+
+    #[test]
+    fn ways_count_hops_and_both_ends() {
+        let mesh = Mesh::new(&Target::spinnaker2());
+        assert_eq!(mesh.way(at(1, 1, 0).pe, at(1, 1, 3).pe), 10);
+        assert_eq!(mesh.way(at(1, 1, 0).pe, at(4, 6, 0).pe), 10 + 8 * 5);
+        assert_eq!((mesh.entry(), mesh.moving(1), mesh.moving(33)), (5, 1, 3));
+    }
+}

@@ -21,6 +21,10 @@
 //! counted in `RDC`. Control bit 0 enables the queue, bit 1 its interrupt lines, one for
 //! each kind, which are high while the first packet is of that kind.
 
+mod kinds;
+
+pub use kinds::{Coming, Kind, Payload, Sent, Way};
+
 use crate::cpu::BusError;
 use crate::mmio::comms::OUTBOX_LIMIT;
 use crate::mmio::ipi::Ipi;
@@ -41,75 +45,6 @@ const PRESENT: u32 = 1 << 31;
 /// The payload word behind a register: the last register is the first word.
 fn payload_word(offset: u32) -> usize {
     (4_u32.saturating_sub(offset / 4) & 3) as usize
-}
-
-/// What a packet is, and what a channel sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    Multicast,
-    CoreToCore,
-    Neighbour,
-    /// The answer to a memory read.
-    Memory,
-    /// To these PEs of a QPE of the own chip.
-    Direct,
-}
-
-/// Up to four words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Payload {
-    words: [u32; 4],
-    count: u8,
-}
-
-impl Payload {
-    /// The words.
-    pub fn words(&self) -> &[u32] {
-        &self.words[..usize::from(self.count.min(4))]
-    }
-
-    fn of(words: &[u32]) -> Self {
-        let mut payload = Self::default();
-        for (to, from) in payload.words.iter_mut().zip(words) {
-            *to = *from;
-            payload.count += 1;
-        }
-        payload
-    }
-}
-
-/// Where a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Through the router, by key.
-    Routed,
-    /// Through the router, to one PE.
-    Core(GlobalPe),
-    /// Over the mesh, to these PEs of a QPE (bit 3 is PE 0).
-    Direct { x: u8, y: u8, mask: u8 },
-    /// Over a chip link, to a PE of the chip there.
-    Link { link: u8, pe: PeCoord },
-}
-
-/// A packet that left a PE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
-    pub time: u64,
-    pub kind: Kind,
-    pub way: Way,
-    pub key: u32,
-    pub payload: Payload,
-}
-
-/// A packet on its way to a PE. The order is the order of delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Coming {
-    pub time: u64,
-    pub source: u32,
-    pub sequence: u64,
-    pub kind: Kind,
-    pub key: u32,
-    pub payload: Payload,
 }
 
 /// What happened in a run.
