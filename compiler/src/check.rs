@@ -107,6 +107,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
         align: Align::Input,
         threads: common.threads.map_or(0, usize::from),
         trace: None,
+        engine: common.engine.engine(),
     };
     let labels = set.labels.as_deref();
     if args.max_accuracy_drop.is_some()

@@ -4,6 +4,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ir::semantics as s;
+use runtime_sim::cpu::Engine;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -130,6 +131,35 @@ pub struct Common {
     /// Host threads [default: one per processor]; never changes a result
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// How the emulator executes programs; never changes a result
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOW",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub engine: EngineChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// Hot code is translated to host code, the rest interpreted
+    Auto,
+    /// Instruction by instruction
+    Interpreter,
+    /// Everything is translated when it is first executed
+    Translator,
+}
+
+impl EngineChoice {
+    pub fn engine(self) -> Engine {
+        match self {
+            Self::Auto => Engine::Auto,
+            Self::Interpreter => Engine::Interpreter,
+            Self::Translator => Engine::Translator,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

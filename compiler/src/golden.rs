@@ -62,6 +62,7 @@ pub fn golden(args: &GoldenArgs, common: &Common, show: &Renderer) -> Result<()>
         align: args.align,
         threads: common.threads.map_or(0, usize::from),
         trace: None,
+        engine: common.engine.engine(),
     };
     let (tracks, latencies) = if args.quantised {
         let mut watch = Watch::default();

@@ -90,6 +90,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
         align: args.align,
         threads: common.threads.map_or(0, usize::from),
         trace: tracing.as_ref(),
+        engine: common.engine.engine(),
     };
     let progress = Progress::new(show, format!("emulating {} samples", set.samples));
     let result = engines::emulate(

@@ -5,7 +5,7 @@ use crate::bus::Bus;
 use crate::chip::{self, Chip, Chips};
 use crate::clock::{self, Clock, Level};
 use crate::coupled::Links;
-use crate::cpu::{Core, Costs, LINES, Memory};
+use crate::cpu::{Core, Costs, LINES, Memory, Translations};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
 use crate::noc;
@@ -82,6 +82,8 @@ pub(crate) fn check_and_build(
         .flat_map(|c| c.pes.iter().map(|pe| (global(c, pe), pe)))
         .collect();
     by_place.sort_by_key(|(place, _)| *place);
+    // PEs with the same program share what is made of it for the host.
+    let translations = Translations::new();
     let mut pes = Vec::with_capacity(by_place.len());
     for (index, (place, image)) in by_place.into_iter().enumerate() {
         let memory = load_memory(place, image, target)?;
@@ -93,7 +95,8 @@ pub(crate) fn check_and_build(
             start_line: interrupt(target.irq.start, "irq.start")?,
             period: cycles_per_tick(target, images.time_step_us, &images.program),
         };
-        let core = Core::new(costs.clone());
+        let mut core = Core::new(costs.clone());
+        core.share_translations(&translations);
         let coupling = images.program.coupling;
         let mut bus = Bus::new(target, place, lookahead, seed, coupling);
         bus.clock = Clock::new(target, level);

@@ -3,6 +3,7 @@
 use crate::chip::{Chips, Shuffle};
 use crate::clock::Level;
 use crate::coupled::Links;
+use crate::cpu::Engine;
 use crate::inputs::SampleRun;
 use crate::load;
 use crate::pe::{Fixed, Pe, Snapshot};
@@ -107,6 +108,13 @@ impl Machine {
             &mut session,
             Until::FirstSleep,
         )
+    }
+
+    /// Chooses how programs are executed. No result depends on it, only time.
+    pub fn set_engine(&mut self, engine: Engine) {
+        for pe in &mut self.pes {
+            pe.set_engine(engine);
+        }
     }
 
     /// How the host talks to the program.

@@ -15,7 +15,7 @@ mod autopsy;
 mod trace;
 
 use crate::bus::Bus;
-use crate::cpu::{Core, Exit, Memory};
+use crate::cpu::{Core, Engine, Exit, Memory};
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
 use crate::mmio::packet::{Coming, Sent};
 use crate::remote::{Completion, Request};
@@ -145,6 +145,10 @@ impl Pe {
     pub(crate) fn reset(&mut self) -> Result<()> {
         let result = self.core.reset(&self.memory);
         result.map_err(|fault| self.faulted(&fault))
+    }
+
+    pub(crate) fn set_engine(&mut self, engine: Engine) {
+        self.core.set_engine(engine);
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

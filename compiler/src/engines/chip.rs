@@ -316,7 +316,8 @@ pub fn emulate(
             })
         })
         .collect::<Result<_>>()?;
-    let machine = Machine::load(images, target)?;
+    let mut machine = Machine::load(images, target)?;
+    machine.set_engine(options.engine);
     let mut notices = Vec::new();
     let batch = match options.trace {
         Some(tracing) => {

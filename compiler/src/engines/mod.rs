@@ -28,15 +28,17 @@ use ir::diag::Result;
 use ir::golden::{Golden, silent};
 use ir::{Code, Diagnostic, Network, NodeId, Observable, Origin, Series};
 use rayon::prelude::*;
+use runtime_sim::cpu::Engine;
 use std::collections::BTreeMap;
 
-/// What to do with latencies, how many threads to use (0: all), and what to trace
-/// of the emulated chip.
+/// What to do with latencies, how many threads to use (0: all), what to trace of the
+/// emulated chip, and how to execute.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions<'a> {
     pub align: Align,
     pub threads: usize,
     pub trace: Option<&'a Tracing>,
+    pub engine: Engine,
 }
 
 /// The inputs of a run and the ports in the order that the network has them.

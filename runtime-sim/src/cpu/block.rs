@@ -53,11 +53,15 @@ pub(super) struct Block {
     pub(super) first_feels: u64,
     /// Needs the FPU to be ready.
     pub(super) uses_fpu: bool,
+    /// Executions until it is hot; 0 for never.
+    pub(super) cold: u32,
 }
 
 /// What is known about an address as the start of a block.
 pub(super) enum Start<'a> {
     Block(&'a Block, &'a [Step]),
+    /// A block that has just become hot.
+    Hot,
     Unknown,
     None,
 }
@@ -73,7 +77,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     #[inline(always)]
-    pub(super) fn at(&self, pc: u32) -> Start<'_> {
+    pub(super) fn at(&mut self, pc: u32) -> Start<'_> {
         let Some(&start) = self.starts.get((pc >> 1) as usize) else {
             return Start::Unknown;
         };
@@ -81,7 +85,13 @@ impl Blocks {
             UNKNOWN => Start::Unknown,
             NONE => Start::None,
             n => {
-                let block = &self.blocks[n as usize - 1];
+                let block = &mut self.blocks[n as usize - 1];
+                if block.cold != 0 {
+                    block.cold -= 1;
+                    if block.cold == 0 {
+                        return Start::Hot;
+                    }
+                }
                 let first = block.first as usize;
                 Start::Block(block, &self.steps[first..first + block.count as usize])
             }
@@ -109,6 +119,16 @@ impl Blocks {
         self.starts[index] = self.blocks.len() as u32;
     }
 
+    /// Lets the block at `pc` become hot again after so many executions.
+    pub(super) fn set_cold(&mut self, pc: u32, executions: u32) {
+        if let Some(&n) = self.starts.get((pc >> 1) as usize)
+            && n != NONE
+            && let Some(block) = self.blocks.get_mut((n as usize).wrapping_sub(1))
+        {
+            block.cold = executions;
+        }
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.starts.clear();
@@ -129,6 +149,7 @@ impl Block {
             first_cost: 0,
             first_feels: 0,
             uses_fpu: false,
+            cold: 0,
         }
     }
 }

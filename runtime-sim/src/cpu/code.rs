@@ -6,6 +6,7 @@
 //! holds a state that can't occur. One comparison thus covers both.
 
 use super::block::Blocks;
+use super::dbt::Table;
 use super::op::Op;
 
 /// An IT state that no program can be in: condition 15.
@@ -23,6 +24,14 @@ pub(super) struct Slot {
     pub(super) cost: u8,
     pub(super) leaves: u64,
     pub(super) feels: u64,
+    /// It was seen to reach something else than SRAM.
+    pub(super) outside: bool,
+}
+
+impl Slot {
+    pub(super) fn is_empty(&self) -> bool {
+        self.it == EMPTY
+    }
 }
 
 const EMPTY_SLOT: Slot = Slot {
@@ -32,13 +41,22 @@ const EMPTY_SLOT: Slot = Slot {
     cost: 0,
     leaves: 0,
     feels: 0,
+    outside: false,
 };
+
+/// Calls that are remembered to guess where functions return to.
+const MAX_CALLS: usize = 1 << 10;
 
 /// The slots from address 0 up to the highest one used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Code {
     slots: Vec<Slot>,
     pub(super) blocks: Blocks,
+    pub(super) dbt: Table,
+    /// Halfwords that translations rely on, beside the slots.
+    covered: Vec<(u32, u32)>,
+    /// Targets of calls and the addresses behind the calls.
+    calls: Vec<(u32, u32)>,
 }
 
 impl Code {
@@ -55,6 +73,58 @@ impl Code {
             self.slots.resize(length, EMPTY_SLOT);
         }
         self.slots[index] = slot;
+        if let Op::Bl { offset } = slot.op {
+            let target = pc.wrapping_add(4).wrapping_add_signed(offset);
+            self.note_call(target, pc.wrapping_add(slot.size.into()));
+        }
+    }
+
+    /// The instruction at `pc` reached something else than SRAM.
+    #[cold]
+    pub(super) fn note_outside(&mut self, pc: u32) {
+        if let Some(slot) = self.slots.get_mut((pc >> 1) as usize) {
+            slot.outside = true;
+        }
+    }
+
+    /// True if the instruction at `pc` loads or stores.
+    pub(super) fn accesses(&self, pc: u32) -> bool {
+        self.at(pc).is_some_and(|slot| {
+            matches!(
+                slot.op,
+                Op::Load { .. }
+                    | Op::LoadReg { .. }
+                    | Op::LoadLit { .. }
+                    | Op::Store { .. }
+                    | Op::StoreReg { .. }
+                    | Op::LoadDual { .. }
+                    | Op::StoreDual { .. }
+            )
+        })
+    }
+
+    /// There is a call of `target` just before `behind`.
+    pub(super) fn note_call(&mut self, target: u32, behind: u32) {
+        let call = (target, behind);
+        if self.calls.len() < MAX_CALLS
+            && let Err(at) = self.calls.binary_search(&call)
+        {
+            self.calls.insert(at, call);
+        }
+    }
+
+    /// Where the function around `pc` probably returns to.
+    pub(super) fn return_sites(&self, pc: u32) -> impl Iterator<Item = u32> + use<> {
+        let behind = self.calls.partition_point(|(target, _)| *target <= pc);
+        let function = self.calls[..behind].last().map(|(target, _)| *target);
+        let from = self.calls.partition_point(|(t, _)| Some(*t) < function);
+        let sites: Vec<u32> = self.calls[from..behind].iter().map(|c| c.1).collect();
+        sites.into_iter()
+    }
+
+    /// Translations rely on `len` bytes at `at`.
+    pub(super) fn cover(&mut self, at: u32, len: u32) {
+        self.covered.push((at, at + len));
     }
 
     /// Forgets every instruction that has a byte in `start..end`.
@@ -69,14 +139,16 @@ impl Code {
             slot.it = EMPTY;
         }
         // Data between code is written often, code is not: only the latter costs blocks.
+        hit |= self.covered.iter().any(|&(a, b)| a < end && start < b);
         if hit {
             self.blocks.clear();
+            self.dbt.clear();
+            self.covered.clear();
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.slots.clear();
-        self.blocks.clear();
+        *self = Code::default();
     }
 }

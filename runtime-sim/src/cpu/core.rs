@@ -2,6 +2,7 @@
 
 use super::code::{Code, Slot};
 use super::cycles::Costs;
+use super::dbt::{Engine, Link, Translations};
 use super::decode::{Decoded, decode, is_wide};
 use super::fault::{Exit, Fault, FaultKind, Trap};
 use super::flags::Flags;
@@ -65,6 +66,9 @@ pub struct Core {
     pub(super) fpu_ready: bool,
     /// Execute no blocks; for tests that compare both ways.
     pub(super) single_steps: bool,
+    pub(super) engine: Engine,
+    pub(super) translations: Translations,
+    pub(super) link: Link,
 }
 
 impl Core {
@@ -96,6 +100,9 @@ impl Core {
             other_sp: 0,
             fpu_ready: false,
             single_steps: false,
+            engine: Engine::default(),
+            translations: Translations::default(),
+            link: Link::default(),
         }
     }
 
@@ -107,6 +114,8 @@ impl Core {
         fresh.cycle = self.cycle;
         fresh.instructions = self.instructions;
         fresh.single_steps = self.single_steps;
+        fresh.engine = self.engine;
+        fresh.translations = self.translations.clone();
         fresh.nvic.level = self.nvic.level;
         fresh.nvic.pending = self.nvic.level;
         *self = fresh;
@@ -135,7 +144,9 @@ impl Core {
     /// belongs to the bytes of the [`Memory`], which notes its own changes.
     pub fn restore(&mut self, saved: &Core) {
         let code = std::mem::take(&mut self.code);
+        let (engine, translations) = (self.engine, self.translations.clone());
         self.clone_from(saved);
+        (self.engine, self.translations) = (engine, translations);
         self.code = code;
     }
 
@@ -397,6 +408,7 @@ impl Core {
             cost: timing.cost,
             leaves: timing.leaves,
             feels: timing.feels,
+            outside: false,
         };
         memory.note_code(pc..pc + u32::from(size));
         Ok(slot)

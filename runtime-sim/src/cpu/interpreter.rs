@@ -24,7 +24,10 @@ impl Core {
                     return exit;
                 }
             } else if alone == 0 && self.it == 0 && !self.single_steps {
-                alone = self.run_block(code, memory);
+                alone = match self.run_translated(code, memory) {
+                    Some(alone) => alone,
+                    None => self.run_block(code, memory),
+                };
             } else {
                 alone = alone.saturating_sub(1);
                 if let Some(exit) = self.step(code, memory, mmio) {
@@ -42,6 +45,10 @@ impl Core {
         let (block, steps) = match code.blocks.at(self.pc) {
             Start::Block(block, steps) => (block, steps),
             Start::None => return 1,
+            Start::Hot => {
+                self.heat(code, memory);
+                return 0;
+            }
             Start::Unknown => {
                 return usize::from(!self.build_block(code, memory));
             }
@@ -66,16 +73,30 @@ impl Core {
                 self.pc = pc;
                 0
             }
-            End::Bail(0) => 1,
             End::Bail(index) => {
                 let step = &steps[index];
-                self.cycle = start + u64::from(step.before) - u64::from(block.first_cost);
-                self.instructions += index as u64;
-                self.left = step.left;
-                self.pc = step.here;
+                let here = step.here;
+                if index != 0 {
+                    self.cycle = start + u64::from(step.before) - u64::from(block.first_cost);
+                    self.instructions += index as u64;
+                    self.left = step.left;
+                    self.pc = here;
+                }
+                if code.accesses(here) {
+                    code.note_outside(here);
+                }
                 1
             }
         }
+    }
+
+    /// The block at the program counter is hot.
+    #[inline(never)]
+    fn heat(&mut self, code: &mut Code, memory: &mut Memory) {
+        self.translate(code, memory);
+        // If that was in vain, it may be worth another try much later.
+        let again = self.engine.threshold().max(64).saturating_mul(16);
+        code.blocks.set_cold(self.pc, again);
     }
 
     /// Collects the hot instructions from the program counter up to a branch. False, and
@@ -84,6 +105,7 @@ impl Core {
     fn build_block(&mut self, code: &mut Code, memory: &mut Memory) -> bool {
         let start = self.pc;
         let mut block = Block::empty(start);
+        block.cold = self.engine.threshold();
         let mut steps = Vec::new();
         while steps.len() < MAX_STEPS {
             let here = block.end;

@@ -222,6 +222,26 @@ impl Memory {
         hit
     }
 
+    /// The larger part of SRAM beside decoded code: first address, a multiple of 4, and
+    /// size.
+    #[inline]
+    pub(super) fn data_window(&self) -> (u32, u32) {
+        let size = self.bytes.len() as u32;
+        let above = self.code.end.saturating_add(3) & !3;
+        let (above_bytes, below_bytes) = (size.saturating_sub(above), self.code.start & !3);
+        if above_bytes >= below_bytes {
+            (above, above_bytes)
+        } else {
+            (0, below_bytes)
+        }
+    }
+
+    /// All bytes, for translated code, which stores only to [`Memory::data_window`].
+    #[inline]
+    pub(super) fn bytes_for_translated(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     /// True if all of these addresses are inside.
     #[inline(always)]
     pub(super) fn contains(&self, addr: u32, len: u32) -> bool {

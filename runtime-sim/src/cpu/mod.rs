@@ -20,6 +20,7 @@ mod block;
 mod code;
 mod core;
 mod cycles;
+mod dbt;
 mod decode;
 mod display;
 mod exception;
@@ -35,6 +36,7 @@ pub mod op;
 
 pub use self::core::Core;
 pub use self::cycles::{Costs, Timing};
+pub use self::dbt::{Engine, Translations};
 pub use self::decode::{Decoded, decode, is_wide};
 pub use self::fault::{BusError, Exit, Fault, FaultKind};
 pub use self::flags::Flags;

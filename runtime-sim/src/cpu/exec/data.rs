@@ -388,8 +388,7 @@ impl Core {
                 chunk.copy_from_slice(&reg.to_le_bytes());
             }
             if hit {
-                self.code
-                    .invalidate(address, address + 4 * u32::from(count));
+                self.attend_soon();
             }
             return Ok(());
         }

@@ -5,9 +5,8 @@
 //! constant, where `addr` is a 32-bit value. [`HostKernel::compile`] checks that
 //! of every instruction, and [`HostMemory`] is so large that each such place
 //! lies inside it, so compiled kernels cannot leave their memory.
-//!
-//! This is the one module of the project that holds `unsafe` code.
 
+use super::executable::Executable;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, InstructionData, MemFlagsData, Opcode, Value, ValueDef,
@@ -40,7 +39,7 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, HostError> {
     Err(HostError(why.into()))
 }
 
-fn broken(what: impl fmt::Display) -> HostError {
+pub(super) fn broken(what: impl fmt::Display) -> HostError {
     HostError(format!("the host's compiler failed: {what}"))
 }
 
@@ -85,14 +84,9 @@ impl HostMemory {
     }
 }
 
-/// The entry that every kernel is called through: base, arguments, result.
-type Entry = extern "C" fn(*mut u8, *const u32) -> u32;
-
 /// A kernel compiled for the host.
 pub struct HostKernel {
-    /// Owns the code; only `Drop` takes it.
-    module: Option<JITModule>,
-    code: *const u8,
+    code: Executable,
     params: usize,
     returns: bool,
 }
@@ -174,15 +168,13 @@ impl HostKernel {
         module.finalize_definitions().map_err(broken)?;
         let code = module.get_finalized_function(entry);
         Ok(HostKernel {
-            module: Some(module),
-            code,
+            code: Executable::new(module, code),
             params,
             returns,
         })
     }
 
     /// Calls the kernel; the result is `None` for a kernel without one.
-    #[allow(unsafe_code)]
     pub fn call(&self, memory: &mut HostMemory, args: &[u32]) -> Result<Option<u32>, HostError> {
         if args.len() != self.params {
             return refuse(format!(
@@ -191,28 +183,8 @@ impl HostKernel {
                 args.len()
             ));
         }
-        // SAFETY: `code` is the start of a finished function that `compile`
-        // built with exactly this signature and the host's C convention; its
-        // memory lives until `self` is dropped.
-        let entry = unsafe { std::mem::transmute::<*const u8, Entry>(self.code) };
-        // What the code does is sound: the entry reads `params` words from
-        // `args`, whose length was compared; the kernel contains no call, no
-        // trap and no access but at base + a 32-bit address + at most
-        // MAX_OFFSET + the widest access (`check`), and `memory` is borrowed
-        // mutably and longer than that.
-        let result = entry(memory.bytes.as_mut_ptr(), args.as_ptr());
+        let result = self.code.call_kernel(&mut memory.bytes, args);
         Ok(self.returns.then_some(result))
-    }
-}
-
-impl Drop for HostKernel {
-    #[allow(unsafe_code)]
-    fn drop(&mut self) {
-        if let Some(module) = self.module.take() {
-            // SAFETY: `code`, the only pointer into the module, is private and
-            // used only while a call borrows `self`; no call can be running.
-            unsafe { module.free_memory() };
-        }
     }
 }
 

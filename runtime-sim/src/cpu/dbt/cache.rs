@@ -1,0 +1,157 @@
+//! Translations that cores share.
+
+use super::super::code::Code;
+use super::super::core::Core;
+use super::super::memory::Memory;
+use super::discover::Discovery;
+use super::emit::emit;
+use super::plan::Plan;
+use super::{MAX_BUDGET, Region};
+use crate::host::RegionCompiler;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Guest instructions in all regions together; beyond this nothing more is translated.
+const MAX_INSTRUCTIONS: usize = 1 << 20;
+
+/// The translations of any number of cores. A clone is the same set.
+#[derive(Clone, Debug, Default)]
+pub struct Translations {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Made when it is first needed; `None` if the host can't run translated code.
+    compiler: OnceLock<Option<RegionCompiler>>,
+    regions: Mutex<Regions>,
+}
+
+#[derive(Debug, Default)]
+struct Regions {
+    by_start: BTreeMap<Start, Vec<Arc<Region>>>,
+    instructions: usize,
+    /// Regions that could not be compiled, which is a bug.
+    failed: usize,
+}
+
+/// What the cores that share a region have in common, beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Start {
+    pc: u32,
+    met: u64,
+    exact: bool,
+    fpu: bool,
+    memory_bytes: usize,
+}
+
+impl Translations {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of regions, of guest instructions in them, and of regions that the host's
+    /// compiler refused.
+    pub fn size(&self) -> (usize, usize, usize) {
+        let regions = self.shared.regions.lock();
+        let regions = regions.unwrap_or_else(PoisonError::into_inner);
+        let count = regions.by_start.values().map(Vec::len).sum();
+        (count, regions.instructions, regions.failed)
+    }
+
+    /// A region that begins at the program counter of `core`.
+    pub(super) fn get(
+        &self,
+        core: &mut Core,
+        code: &mut Code,
+        memory: &mut Memory,
+        exact: bool,
+        fpu: bool,
+        eager: bool,
+    ) -> Option<Arc<Region>> {
+        let feels = code.at(core.pc).map_or(0, |slot| slot.feels);
+        let start = Start {
+            pc: core.pc,
+            met: core.left & feels,
+            exact,
+            fpu,
+            memory_bytes: memory.size(),
+        };
+        let locked = || {
+            let regions = self.shared.regions.lock();
+            regions.unwrap_or_else(PoisonError::into_inner)
+        };
+        let costs = core.costs.clone();
+        let found = |regions: &Regions| {
+            let same = regions.by_start.get(&start)?;
+            let fits = |r: &&Arc<Region>| r.costs == costs && r.fits(memory);
+            same.iter().find(fits).cloned()
+        };
+        {
+            let regions = locked();
+            if let Some(region) = found(&regions) {
+                return Some(region);
+            }
+            if regions.instructions >= MAX_INSTRUCTIONS {
+                return None;
+            }
+        }
+        let compiler = self
+            .shared
+            .compiler
+            .get_or_init(|| RegionCompiler::new().ok());
+        let compiler = compiler.as_ref()?;
+        let pc = core.pc;
+        let plan = Discovery::new(core, code, memory, eager, exact).plan(pc, start.met, fpu)?;
+        if !countable(&plan) {
+            return None;
+        }
+        let bytes = bytes_of(&plan, memory)?;
+        let (function, exits) = emit(
+            &plan,
+            u32::try_from(start.memory_bytes).ok()?,
+            exact,
+            compiler.signature(),
+            compiler.frontend_config(),
+        );
+        let Ok(compiled) = compiler.compile(function, start.memory_bytes) else {
+            locked().failed += 1;
+            return None;
+        };
+        let region = Arc::new(Region {
+            code: compiled,
+            entries: plan.entries,
+            exits,
+            bytes,
+            costs: core.costs.clone(),
+        });
+        let mut regions = locked();
+        regions.instructions += plan.slots.len();
+        let same = regions.by_start.entry(start).or_default();
+        same.push(Arc::clone(&region));
+        Some(region)
+    }
+}
+
+/// True if the counter of instructions can't overflow within a budget of cycles.
+fn countable(plan: &Plan) -> bool {
+    const { assert!(4 * MAX_BUDGET <= 1 << super::COUNT_BITS) };
+    // One more for a node without cycles can't repeat without the others.
+    plan.nodes.iter().all(|n| n.count < 4 * n.cycles.max(1))
+}
+
+/// The bytes of all instructions, as few pieces as possible.
+fn bytes_of(plan: &Plan, memory: &Memory) -> Option<Vec<(u32, Vec<u8>)>> {
+    let mut pieces: Vec<(u32, Vec<u8>)> = Vec::new();
+    for (&at, slot) in &plan.slots {
+        let bytes = memory.read(at, slot.size.into())?;
+        match pieces.last_mut() {
+            Some((from, piece)) if *from + piece.len() as u32 == at => {
+                piece.extend_from_slice(bytes);
+            }
+            _ => pieces.push((at, bytes.to_vec())),
+        }
+    }
+    Some(pieces)
+}

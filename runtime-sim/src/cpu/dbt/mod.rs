@@ -1,0 +1,247 @@
+//! The translator: hot guest code as host code.
+//!
+//! When a block of the interpreter has run often enough, the code around it is
+//! collected into a *region* ([`discover`], [`plan`]): loops, calls and what comes behind
+//! them. The region becomes one host function ([`emit`]) with an entry at every loop head,
+//! behind every call and behind every instruction that the interpreter has to execute.
+//!
+//! **Invariant:** translated code changes nothing but speed. Registers, flags, memory,
+//! clock, counters and the order of device accesses are those of the interpreter; what
+//! the host function can't do exactly it does not begin, and says so.
+//!
+//! Translations belong to bytes, not to a core: a [`Translations`] is shared by all cores
+//! of a machine and its clones, and gives a region to every core that has the same bytes
+//! at the same place. Which code is translated when depends on the host's threads; no
+//! result does.
+
+mod access;
+mod cache;
+mod data;
+mod discover;
+mod emit;
+mod float;
+mod plan;
+mod table;
+
+pub use self::cache::Translations;
+pub(super) use self::table::Table;
+
+use super::code::Code;
+use super::core::Core;
+use super::cycles::Costs;
+use super::float::{FZ, IXC, RMODE};
+use super::memory::Memory;
+use super::op::{Dp, Misc, Mul, Op};
+use crate::host::RegionCode;
+use plan::Entry;
+
+/// Lower bits of the word that counts time: instructions.
+const COUNT_BITS: u32 = 20;
+/// Cycles that a region runs at most before it returns.
+const MAX_BUDGET: u64 = 1 << 18;
+/// Executions of a block after which it is translated.
+const HOT: u32 = 400;
+
+/// How a core executes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Hot code is translated, the rest interpreted.
+    #[default]
+    Auto,
+    /// Everything is interpreted.
+    Interpreter,
+    /// All that can be is translated when it is first executed.
+    Translator,
+}
+
+impl Engine {
+    /// Executions of a block before it is translated; 0 for never.
+    pub(super) fn threshold(self) -> u32 {
+        match self {
+            Engine::Auto => HOT,
+            Engine::Interpreter => 0,
+            Engine::Translator => 1,
+        }
+    }
+}
+
+/// What translated code and the core tell each other. Part of the core, so that the code
+/// has one pointer to everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Link {
+    /// Number of the exit that was taken.
+    exit: u32,
+    /// The part of SRAM that may be stored to: first address and size.
+    low: u32,
+    words: u32,
+    halves: u32,
+    bytes: u32,
+    /// The FPU is ready and in its usual modes.
+    fpu: bool,
+}
+
+/// Where a region was left.
+#[derive(Clone, Copy, Debug)]
+struct Exit {
+    pc: u32,
+    it: u8,
+    left: u64,
+    /// Cycles and instructions that the function has not counted.
+    cycles: i32,
+    count: u32,
+    /// The next instruction is for the interpreter.
+    step: bool,
+    /// The program counter was stored by the function.
+    computed: bool,
+}
+
+/// A translated region.
+#[derive(Debug)]
+struct Region {
+    code: RegionCode,
+    entries: Vec<Entry>,
+    exits: Vec<Exit>,
+    /// The bytes it was made from.
+    bytes: Vec<(u32, Vec<u8>)>,
+    costs: Costs,
+}
+
+impl Region {
+    /// True if `memory` holds the bytes of the region.
+    fn fits(&self, memory: &Memory) -> bool {
+        let same = |(at, bytes): &(u32, Vec<u8>)| memory.read(*at, bytes.len()) == Some(bytes);
+        self.bytes.iter().all(same)
+    }
+}
+
+/// True for straight-line instructions that are translated.
+fn translatable(op: &Op) -> bool {
+    match *op {
+        Op::Misc { f, .. } => !matches!(f, Misc::Sdiv | Misc::Udiv),
+        Op::Mul { f, .. } => !matches!(f, Mul::Usad8 | Mul::Usada8),
+        Op::Load { rt, .. } | Op::LoadReg { rt, .. } | Op::LoadLit { rt, .. } => rt != 15,
+        Op::LoadMany { list, .. } => list >> 15 == 0,
+        Op::DpImm { .. }
+        | Op::DpReg { .. }
+        | Op::ShiftReg { .. }
+        | Op::Adr { .. }
+        | Op::MovFromPc { .. }
+        | Op::AddFromPc { .. }
+        | Op::Movt { .. }
+        | Op::Bfi { .. }
+        | Op::Bfx { .. }
+        | Op::Extend { .. }
+        | Op::Pkh { .. }
+        | Op::Sat { .. }
+        | Op::Parallel { .. }
+        | Op::MulLong { .. }
+        | Op::Store { .. }
+        | Op::StoreReg { .. }
+        | Op::LoadDual { .. }
+        | Op::StoreDual { .. }
+        | Op::StoreMany { .. }
+        | Op::Preload
+        | Op::Nop
+        | Op::Barrier => true,
+        _ => op.is_fpu() && float::translatable(op),
+    }
+}
+
+/// True if an instruction may change the condition flags.
+fn writes_flags(op: &Op) -> bool {
+    match *op {
+        Op::DpImm { f, s, .. } | Op::DpReg { f, s, .. } => {
+            s || matches!(f, Dp::Tst | Dp::Teq | Dp::Cmn | Dp::Cmp)
+        }
+        Op::ShiftReg { s, .. } | Op::Mul { s, .. } => s,
+        Op::VMrs { rt } => rt == 15,
+        Op::Msr { .. } | Op::Svc { .. } => true,
+        _ => false,
+    }
+}
+
+impl Core {
+    /// Chooses how the core executes. No result depends on it, only time.
+    pub fn set_engine(&mut self, engine: Engine) {
+        if engine != self.engine {
+            self.engine = engine;
+            self.code.clear();
+        }
+    }
+
+    /// How the core executes.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// What was translated for this core and those that it shares with.
+    pub fn translations(&self) -> &Translations {
+        &self.translations
+    }
+
+    /// Uses translations together with other cores.
+    pub fn share_translations(&mut self, translations: &Translations) {
+        self.translations = translations.clone();
+    }
+
+    /// Runs translated code at the program counter. Returns how many instructions must
+    /// then be executed alone, or `None` if there is no such code now.
+    #[inline]
+    pub(super) fn run_translated(&mut self, code: &Code, memory: &mut Memory) -> Option<usize> {
+        let exact = self.fpu.fpscr & IXC == 0;
+        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE) == 0;
+        let (region, number, worst) = code.dbt.find(exact, self.pc, self.left, fpu)?;
+        // The loop has seen that the clock is before `stop`.
+        let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
+        if budget <= u64::from(worst) {
+            return None;
+        }
+        let (low, bytes) = memory.data_window();
+        self.link = Link {
+            exit: 0,
+            low,
+            words: bytes / 4,
+            halves: bytes / 2,
+            bytes,
+            fpu,
+        };
+        let sram = memory.bytes_for_translated();
+        let time = region
+            .code
+            .enter(self, sram, (budget as i64) << COUNT_BITS, number)?;
+        let exit = region.exits.get(self.link.exit as usize)?;
+        let rest = time >> COUNT_BITS;
+        let spent = budget as i64 - rest + i64::from(exit.cycles);
+        self.cycle = self.cycle.wrapping_add_signed(spent);
+        let count = time & ((1 << COUNT_BITS) - 1);
+        self.instructions += count as u64 + u64::from(exit.count);
+        self.left = exit.left;
+        self.it = exit.it;
+        if !exit.computed {
+            self.pc = exit.pc;
+        }
+        Some(usize::from(exit.step))
+    }
+
+    /// Makes, or takes from the shared ones, a translation of the code at the program
+    /// counter. Nothing happens if there can be none.
+    #[inline(never)]
+    pub(super) fn translate(&mut self, code: &mut Code, memory: &mut Memory) {
+        if memory.size() % 4 != 0 || memory.size() < 1024 || memory.size() > 1 << 31 {
+            return;
+        }
+        let exact = self.fpu.fpscr & IXC == 0;
+        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE) == 0;
+        let translations = self.translations.clone();
+        let eager = self.engine == Engine::Translator;
+        let region = translations.get(self, code, memory, exact, fpu, eager);
+        if let Some(region) = region {
+            // What the region relies on must be noticed when it changes.
+            for (at, bytes) in &region.bytes {
+                memory.note_code(*at..*at + bytes.len() as u32);
+                code.cover(*at, bytes.len() as u32);
+            }
+            code.dbt.insert(exact, region);
+        }
+    }
+}
