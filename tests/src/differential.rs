@@ -140,6 +140,7 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
         align: Align::Input,
         threads: 1,
         trace: None,
+        engine: Default::default(),
     };
     let app = &verified.module().app;
     let requests = requests(app);
