@@ -147,6 +147,8 @@ codes! {
         "With the profile, dt and reset of the framework that made the arrays there is no difference; --tol allows one.";
     HostMemory "E0814" "the host has no memory for the emulated machine"
         "The program wrote to more DRAM than the host can hold or the emulator allows.";
+    PacketsLost "W0815" "packets were lost between PEs"
+        "A link is dead or leads to no chip with a routing table, tables lead in circles, or more packets were under way than any buffer holds. The message says which; the report counts them.";
     MacArray "W0820" "the MAC array did not compute what was meant"
         "An accumulator overflowed, a result did not fit its width, or the array refused to start. The message says how often and on which PE.";
     TraceLimit "W0815" "a trace is not complete"

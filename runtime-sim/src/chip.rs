@@ -1,47 +1,138 @@
 //! Chips and the way of packets between PEs.
+//!
+//! PEs run ahead of each other, but packets meet in the networks in the order of
+//! time. So what PEs send is kept until no PE can send anything earlier, and then
+//! goes its way in the order of (time, PE, number of the packet at its sender); a
+//! packet that comes over a link goes before those that are sent at the same time.
 
 use crate::coupled::Links;
-use crate::mmio::comms::Arrival;
-use crate::noc;
+use crate::links::{self, LinkTiming, Outgoing};
+use crate::mmio::comms::{Arrival, Packet};
+use crate::noc::{self, FRACTION, Mesh, NetworkCounts, Place, Traffic, units};
 use crate::parcels::Ways;
 use crate::pe::Pe;
 use crate::router::Router;
-use crate::session::Session;
 use ir::Target;
 use ir::geometry::{ChipCoord, GlobalPe};
-use std::collections::BTreeMap;
+use ir::image::ChipImage;
+use ir::machine::Machine;
+use ir::routing::Link;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Different keys that are counted one by one.
 const UNMATCHED_KEPT: usize = 1 << 16;
 
-/// Packets on their way to one PE beyond which those that have arrived are
-/// moved to its ring early.
+/// Packets on their way to one PE beyond which those that have arrived are moved to
+/// its ring early, and further ones are lost: no ring could hold them.
 const IN_FLIGHT_LIMIT: usize = 1 << 16;
+
+/// Packets between chips beyond which further ones are lost.
+const TRANSIT_LIMIT: usize = 1 << 22;
+
+/// No PE has a program there.
+const NOBODY: u32 = u32::MAX;
 
 /// One chip.
 #[derive(Clone, Debug)]
-pub(crate) struct Chip {
-    pub(crate) router: Router,
-    pub(crate) router_cycles: u64,
+struct Chip {
+    router: Router,
+    traffic: Traffic,
+    /// In the order of [`Link::ALL`].
+    links: [Option<Outgoing>; 6],
+    /// Indices of its PEs in the machine, by place and number in the QPE.
+    pe_at: Arc<[u32]>,
 }
 
-/// The chips of a machine and where its PEs are on them.
-#[derive(Clone, Debug)]
-pub(crate) struct Chips {
-    pub(crate) chips: BTreeMap<ChipCoord, Chip>,
-    /// By PE index: its chip, and its cycles to the router.
-    pub(crate) places: Vec<(ChipCoord, u64)>,
-    pub(crate) unmatched: BTreeMap<u32, u64>,
-    /// Cycles that any packet takes at least.
-    pub(crate) lookahead: u64,
-    pub(crate) shuffle: Option<Shuffle>,
-    /// Memory that PEs share, if the program says that they do.
-    pub(crate) links: Option<Box<Links>>,
-    /// Ways of packets that are not plain multicast.
-    pub(crate) ways: Ways,
+/// A packet that a PE has sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Injection {
+    /// Machine time.
+    pub(crate) time: u64,
+    pub(crate) source: u32,
+    pub(crate) sequence: u64,
+    pub(crate) packet: Packet,
 }
 
-/// Additional cycles for each packet, so that packets overtake each other.
+impl Injection {
+    fn order(&self) -> (u64, u32, u64) {
+        (self.time, self.source, self.sequence)
+    }
+}
+
+/// Packets that were sent and have not gone their way yet.
+#[derive(Clone, Debug, Default)]
+struct Injections {
+    /// From `head` on.
+    list: Vec<Injection>,
+    head: usize,
+    unsorted: bool,
+    /// The earliest of them; what comes first if nothing does.
+    first: Option<u64>,
+}
+
+impl Injections {
+    fn first(&self) -> u64 {
+        self.first.unwrap_or(u64::MAX)
+    }
+
+    fn add(&mut self, sent: &mut Vec<Injection>) {
+        for injection in sent.drain(..) {
+            let last = self.list.last();
+            self.unsorted |= last.is_some_and(|last| last.order() > injection.order());
+            let first = self.first.map_or(injection.time, |t| t.min(injection.time));
+            self.first = Some(first);
+            self.list.push(injection);
+        }
+    }
+
+    fn sort(&mut self) {
+        if self.unsorted {
+            self.list.drain(..self.head);
+            self.head = 0;
+            // Each PE's packets are in order already: a merge sort finds the runs.
+            self.list.sort_by_key(Injection::order);
+            self.unsorted = false;
+        }
+    }
+
+    /// The next one; the list must be sorted.
+    fn pop(&mut self) -> Option<Injection> {
+        let next = self.list.get(self.head).copied();
+        self.head += 1;
+        self.first = self.list.get(self.head).map(|i| i.time);
+        if self.first.is_none() {
+            self.clear();
+        }
+        next
+    }
+
+    fn clear(&mut self) {
+        self.list.clear();
+        self.head = 0;
+        self.unsorted = false;
+        self.first = None;
+    }
+}
+
+/// A packet between two chips. The order is the order in which packets are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Transit {
+    /// When it reaches the router, in fractions of a unit.
+    time: u64,
+    source: u32,
+    sequence: u64,
+    /// Index of the chip that it comes to.
+    chip: u32,
+    key: u32,
+    payload: Option<u32>,
+    /// Links that it has crossed.
+    crossed: u32,
+}
+
+/// Additional time for each packet, so that packets overtake each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shuffle {
     pub(crate) seed: u64,
@@ -51,8 +142,8 @@ pub(crate) struct Shuffle {
 
 impl Shuffle {
     /// What a packet gets: a hash of it, so that it does not depend on who asks first.
-    fn extra(self, source: usize, sequence: u64, target: u32) -> u64 {
-        let parts = [source as u64, sequence, u64::from(target)];
+    fn extra(self, source: u32, sequence: u64, target: u32) -> u64 {
+        let parts = [u64::from(source), sequence, u64::from(target)];
         let mix = |h: u64, part: u64| {
             let h = (h ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             h ^ h >> 29
@@ -61,72 +152,294 @@ impl Shuffle {
     }
 }
 
-/// The smallest latency of any packet between `pes`.
-pub(crate) fn lookahead(target: &Target, pes: &[GlobalPe]) -> u64 {
-    let mesh = pes.iter().map(|p| noc::mesh_cycles(target, p.pe)).min();
-    noc::router_cycles(target) + 2 * mesh.unwrap_or(0)
+/// The chips of a machine and what is under way between its PEs.
+#[derive(Clone, Debug)]
+pub(crate) struct Chips {
+    chips: Vec<Chip>,
+    /// Indices of the PEs of each chip.
+    ranges: Arc<[Range<usize>]>,
+    /// By PE index: its chip, and its place there.
+    homes: Arc<[(u32, Place)]>,
+    mesh: Arc<Mesh>,
+    /// Frames of a packet without and with a payload.
+    frames: [u64; 2],
+    injections: Injections,
+    transit: BinaryHeap<Reverse<Transit>>,
+    pub(crate) unmatched: BTreeMap<u32, u64>,
+    counts: NetworkCounts,
+    /// Units that any packet takes at least, from PE to PE and from a link to a PE.
+    pub(crate) lookahead: u64,
+    from_link: u64,
+    pub(crate) shuffle: Option<Shuffle>,
+    /// Memory that PEs share, if the program says that they do.
+    pub(crate) links: Option<Box<Links>>,
+    /// Ways of packets that are not plain multicast.
+    pub(crate) ways: Ways,
+}
+
+/// The smallest latency of any packet between `pes`, and from a router to one of them.
+fn lookaheads(target: &Target, mesh: &Mesh, pes: &[GlobalPe]) -> (u64, u64) {
+    let router = units(noc::Timing::new(target).router);
+    let ways = pes.iter().map(|p| noc::alone(target, mesh, p.pe));
+    let (to, from) = ways.fold((u64::MAX, u64::MAX), |(to, from), way| {
+        (to.min(way.0), from.min(way.1))
+    });
+    if pes.is_empty() {
+        return (router, router);
+    }
+    (router + to + from, router + from)
 }
 
 impl Chips {
-    /// Routes what PE `source` has sent. No PE will send anything before `now`.
-    pub(crate) fn deliver(
-        &mut self,
-        pes: &mut [Pe],
-        source: usize,
-        now: u64,
-        session: &mut Session<'_>,
-    ) {
-        self.deliver_parcels(pes, source, now);
-        let (Some(pe), Some(&(chip, to_router))) = (pes.get_mut(source), self.places.get(source))
-        else {
-            return;
-        };
-        let Some(chip) = self.chips.get_mut(&chip) else {
-            return;
-        };
-        if !pe.has_sent() {
-            return;
+    /// The chips of `images`, which ascend by coordinate; `pes` are all PEs, ascending.
+    pub(crate) fn new(
+        images: &[&ChipImage],
+        pes: &[GlobalPe],
+        machine: &Machine,
+        target: &Target,
+    ) -> Self {
+        let mesh = Mesh::new(target);
+        let index: BTreeMap<ChipCoord, u32> = images.iter().map(|c| c.chip).zip(0..).collect();
+        let timing = [false, true].map(|long| LinkTiming::new(target, long));
+        let mut ranges = Vec::new();
+        let mut chips = Vec::new();
+        for image in images {
+            let from = pes.partition_point(|p| p.chip < image.chip);
+            let to = pes.partition_point(|p| p.chip <= image.chip);
+            let mut pe_at = vec![NOBODY; 256];
+            for (index, pe) in (from..to).zip(&pes[from..to]) {
+                pe_at[slot(noc::place_of(pe.pe), pe.pe.p())] = index as u32;
+            }
+            let link = |link| {
+                // A chip without routes matches nothing, so nothing is lost silently.
+                let next = machine.neighbour(image.chip, link)?;
+                let long = usize::from(machine.is_long(image.chip, link));
+                Some(Outgoing::new(*index.get(&next)?, timing[long]))
+            };
+            ranges.push(from..to);
+            chips.push(Chip {
+                router: Router::new(&image.routes),
+                traffic: Traffic::new(target),
+                links: Link::ALL.map(link),
+                pe_at: pe_at.into(),
+            });
         }
-        let (mut sequence, sent) = pe.take_sent();
-        let sent: Vec<_> = sent.collect();
-        for (packet, tick) in sent {
-            if let Some(tick) = tick {
-                session.sent(packet.key, packet.payload, tick);
-            }
-            let at_router = packet.cycle + to_router + chip.router_cycles;
-            match chip.router.route(packet.key) {
-                Some(exit) => {
-                    for &(pe, cycles) in &exit.pes {
-                        let extra = self.shuffle.map(|s| s.extra(source, sequence, pe));
-                        let Some(pe) = pes.get_mut(pe as usize) else {
-                            continue;
-                        };
-                        pe.expect(Arrival {
-                            cycle: at_router + cycles + extra.unwrap_or(0),
-                            source: source as u32,
-                            sequence,
-                            key: packet.key,
-                            payload: packet.payload,
-                        });
-                        if pe.in_flight() >= IN_FLIGHT_LIMIT {
-                            pe.receive_until(now);
-                        }
-                    }
-                }
-                None => {
-                    // A program that sends all kinds of keys must not fill the
-                    // host's memory: beyond the limit they share the last place.
-                    let key = if self.unmatched.len() < UNMATCHED_KEPT
-                        || self.unmatched.contains_key(&packet.key)
-                    {
-                        packet.key
-                    } else {
-                        u32::MAX
-                    };
-                    *self.unmatched.entry(key).or_default() += 1;
-                }
-            }
-            sequence += 1;
+        let home = |p: &GlobalPe| {
+            let chip = index.get(&p.chip).copied();
+            (chip.unwrap_or(NOBODY), noc::place_of(p.pe))
+        };
+        let (lookahead, from_link) = lookaheads(target, &mesh, pes);
+        Self {
+            chips,
+            ranges: ranges.into(),
+            homes: pes.iter().map(home).collect(),
+            mesh: Arc::new(mesh),
+            frames: [0, 32].map(|bits| links::frames(target, bits)),
+            injections: Injections::default(),
+            transit: BinaryHeap::new(),
+            unmatched: BTreeMap::new(),
+            counts: NetworkCounts::default(),
+            lookahead,
+            from_link,
+            shuffle: None,
+            links: None,
+            ways: Ways::new(target, pes),
         }
     }
+
+    /// Indices of the PEs of each chip, in order and without gaps.
+    pub(crate) fn ranges(&self) -> Arc<[Range<usize>]> {
+        Arc::clone(&self.ranges)
+    }
+
+    /// Forgets what is under way.
+    pub(crate) fn reset(&mut self) {
+        self.injections.clear();
+        self.transit.clear();
+        for chip in &mut self.chips {
+            chip.traffic.reset();
+            chip.links.iter_mut().flatten().for_each(Outgoing::reset);
+        }
+    }
+
+    /// Begins new counts.
+    pub(crate) fn begin_run(&mut self) {
+        self.unmatched.clear();
+        let _ = self.take_counts();
+    }
+
+    /// What has been counted since the last call.
+    pub(crate) fn take_counts(&mut self) -> NetworkCounts {
+        let mut counts = std::mem::take(&mut self.counts);
+        for chip in &mut self.chips {
+            chip.traffic.count_waits(&mut counts);
+        }
+        counts.link_wait = counts.link_wait.div_ceil(FRACTION);
+        counts
+    }
+
+    /// Takes over what PEs have sent.
+    pub(crate) fn inject(&mut self, sent: &mut Vec<Injection>) {
+        self.injections.add(sent);
+    }
+
+    /// PEs of its own chip to which the router there sends a key from PE `source`;
+    /// `None` if no entry matches.
+    pub(crate) fn local_targets(&mut self, source: usize, key: u32) -> Option<Vec<usize>> {
+        let &(chip, _) = self.homes.get(source)?;
+        let chip = self.chips.get_mut(chip as usize)?;
+        let exit = chip.router.route(key)?;
+        let pes = exit.qpes.iter().flat_map(|&(place, set)| {
+            let set = (0..4).filter(move |p| set >> p & 1 != 0);
+            set.map(move |p| slot(place, p))
+        });
+        let found = pes.filter_map(|slot| chip.pe_at.get(slot).copied());
+        Some(found.filter(|&pe| pe != NOBODY).map(|pe| pe as usize).collect())
+    }
+
+    /// The time before which nothing that is under way arrives at a PE.
+    pub(crate) fn horizon(&self) -> u64 {
+        let injected = self.injections.first().saturating_add(self.lookahead);
+        match self.transit.peek() {
+            None => injected,
+            Some(Reverse(t)) => injected.min((t.time / FRACTION).saturating_add(self.from_link)),
+        }
+    }
+
+
+    /// Lets everything go its way that was sent, or came over a link, before `now`. No
+    /// PE will send anything before `now`. False if there was nothing.
+    pub(crate) fn deliver(&mut self, pes: &mut [Pe], now: u64) -> bool {
+        let end = now.saturating_mul(FRACTION);
+        if self.injections.first() < now {
+            self.injections.sort();
+        }
+        let mut any = false;
+        loop {
+            let injected = self.injections.first();
+            let arriving = match self.transit.peek() {
+                Some(Reverse(t)) => t.time,
+                None => u64::MAX,
+            };
+            if arriving != u64::MAX && arriving <= injected.saturating_mul(FRACTION) {
+                if arriving >= end {
+                    return any;
+                }
+                if let Some(Reverse(transit)) = self.transit.pop() {
+                    self.route(pes, transit);
+                }
+            } else if injected < now {
+                if let Some(injection) = self.injections.pop() {
+                    self.send(pes, &injection);
+                }
+            } else {
+                return any;
+            }
+            any = true;
+        }
+    }
+
+    /// From a PE to the event router of its chip, and on.
+    fn send(&mut self, pes: &mut [Pe], injection: &Injection) {
+        let home = self.homes.get(injection.source as usize);
+        let Some(&(index, place)) = home else { return };
+        let Some(chip) = self.chips.get_mut(index as usize) else {
+            return;
+        };
+        self.counts.packets += 1;
+        let sent = injection.time.saturating_mul(FRACTION);
+        let time = chip
+            .traffic
+            .to_router(&self.mesh, place, sent, &mut self.counts);
+        let transit = Transit {
+            time,
+            source: injection.source,
+            sequence: injection.sequence,
+            chip: index,
+            key: injection.packet.key,
+            payload: injection.packet.payload,
+            crossed: 0,
+        };
+        self.route(pes, transit);
+    }
+
+    /// From an event router to PEs and links.
+    fn route(&mut self, pes: &mut [Pe], packet: Transit) {
+        let most = 2 * self.chips.len() as u32;
+        let Some(chip) = self.chips.get_mut(packet.chip as usize) else {
+            return;
+        };
+        let counts = &mut self.counts;
+        let out = chip.traffic.route(packet.time, counts);
+        let Some(exit) = chip.router.route(packet.key) else {
+            counts.unmatched += 1;
+            self.count_unmatched(packet.key);
+            return;
+        };
+        for &(place, set) in &exit.qpes {
+            let time = chip.traffic.from_router(&self.mesh, place, out, counts);
+            let time = units(time);
+            for p in (0..4).filter(|p| set >> p & 1 != 0) {
+                let index = chip.pe_at.get(slot(place, p)).copied().unwrap_or(NOBODY);
+                let Some(pe) = pes.get_mut(index as usize) else {
+                    continue;
+                };
+                let extra = self
+                    .shuffle
+                    .map(|s| s.extra(packet.source, packet.sequence, index));
+                if pe.in_flight() >= IN_FLIGHT_LIMIT {
+                    pe.receive_until(packet.time / FRACTION);
+                    if pe.in_flight() >= IN_FLIGHT_LIMIT {
+                        counts.lost += 1;
+                        continue;
+                    }
+                }
+                pe.expect(Arrival {
+                    cycle: time + extra.unwrap_or(0),
+                    source: packet.source,
+                    sequence: packet.sequence,
+                    key: packet.key,
+                    payload: packet.payload,
+                });
+            }
+        }
+        for (link, bit) in chip.links.iter_mut().zip(0..) {
+            if exit.links >> bit & 1 == 0 {
+                continue;
+            }
+            let Some(link) = link else {
+                counts.link_dead += 1;
+                continue;
+            };
+            if packet.crossed >= most || self.transit.len() >= TRANSIT_LIMIT {
+                counts.link_circling += 1;
+                continue;
+            }
+            let frames = self.frames[usize::from(packet.payload.is_some())];
+            let (time, wait) = link.send(out, frames);
+            counts.link_packets += 1;
+            counts.link_frames += frames;
+            counts.link_waited += u64::from(wait > 0);
+            counts.link_wait += wait;
+            self.transit.push(Reverse(Transit {
+                time,
+                chip: link.to,
+                crossed: packet.crossed + 1,
+                ..packet
+            }));
+        }
+    }
+
+    fn count_unmatched(&mut self, key: u32) {
+        // A program that sends all kinds of keys must not fill the host's memory:
+        // beyond the limit they share the last place.
+        let known =
+            self.unmatched.len() < UNMATCHED_KEPT || self.unmatched.contains_key(&key);
+        let key = if known { key } else { u32::MAX };
+        *self.unmatched.entry(key).or_default() += 1;
+    }
+}
+
+fn slot(place: Place, p: u8) -> usize {
+    usize::from(place) * 4 + usize::from(p)
 }

@@ -15,7 +15,7 @@ use crate::chip::Chips;
 use crate::dram::{Dram, DramStats};
 use crate::pe::{Pause, Pe};
 use crate::remote::{Completion, Kind, Mesh, Place, RemoteFault, Request, lookahead, owner};
-use crate::sched::Until;
+use crate::sched::{self, Until};
 use crate::session::Session;
 use ir::Target;
 use ir::diag::Result;
@@ -308,13 +308,13 @@ impl Turns {
 pub(crate) fn run(
     pes: &mut [Pe],
     chips: &mut Chips,
-    session: &mut Session<'_>,
+    sessions: &mut [Session<'_>],
     until: Until,
 ) -> Result<()> {
     let Some(mut links) = chips.links.take() else {
         return Ok(());
     };
-    let result = run_linked(pes, chips, &mut links, session, until);
+    let result = run_linked(pes, chips, &mut links, sessions, until);
     chips.links = Some(links);
     result
 }
@@ -323,13 +323,19 @@ fn run_linked(
     pes: &mut [Pe],
     chips: &mut Chips,
     links: &mut Links,
-    session: &mut Session<'_>,
+    sessions: &mut [Session<'_>],
     until: Until,
 ) -> Result<()> {
     let mut turns = Turns::new(pes);
+    let end_time = sessions.first().map_or(0, |s| s.end_time);
+    let mut sent = Vec::new();
     loop {
-        while let Some((asker, request)) = links.ready(turns.floor(), &turns.when, session.end_time)
-        {
+        if chips.deliver(pes, turns.floor()) {
+            for index in 0..pes.len() {
+                turns.refresh(pes, index);
+            }
+        }
+        while let Some((asker, request)) = links.ready(turns.floor(), &turns.when, end_time) {
             let woken = links.carry_out(pes, asker, request)?;
             for index in [Some(asker), woken].into_iter().flatten() {
                 turns.refresh(pes, index);
@@ -345,7 +351,11 @@ fn run_linked(
         turns.set(index, None);
         let limit = others.saturating_add(links.lookahead).min(links.cap(index));
         // Packets that bypass the router may come sooner than others.
-        let horizon = others.saturating_add(chips.lookahead.min(links.lookahead));
+        let least = chips.lookahead.min(links.lookahead);
+        let horizon = others.saturating_add(least).min(chips.horizon());
+        let Some(session) = sessions.iter_mut().find(|s| s.pes().contains(&index)) else {
+            continue;
+        };
         let pause = pe.run_until(limit, time, horizon, session)?;
         for request in pe.take_asked() {
             links.add(index, request);
@@ -363,9 +373,13 @@ fn run_linked(
             }
         };
         turns.set(index, next);
-        if pe.has_sent() {
+        let parcels = pe.has_parcels();
+        sched::collect(pe, index as u32, session, &mut sent);
+        chips.inject(&mut sent);
+        if parcels {
             let now = turns.floor();
-            chips.deliver(pes, index, now, session);
+            chips.deliver(pes, now);
+            chips.deliver_parcels(pes, index, now);
             for index in 0..pes.len() {
                 turns.refresh(pes, index);
             }

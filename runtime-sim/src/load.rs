@@ -2,16 +2,14 @@
 //! the emulator may rely on it.
 
 use crate::bus::Bus;
-use crate::chip::{self, Chip, Chips};
+use crate::chip::Chips;
 use crate::clock::{self, Clock, Level};
 use crate::coupled::Links;
 use crate::cpu::{Core, Costs, LINES, Memory, Translations};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
-use crate::noc;
 use crate::parcels::Ways;
 use crate::pe::{Fixed, Pe};
-use crate::router::{Exit, Router};
 use crate::session::{HostPe, Recorder};
 use crate::symbols::Symbols;
 use ir::code::Code;
@@ -67,15 +65,14 @@ pub(crate) fn check_and_build(
     let places = places(images, target)?;
     let all: Vec<GlobalPe> = places.keys().copied().collect();
     check_program(&images.program, &places, target)?;
-    let lookahead = chip::lookahead(target, &all);
-    let mut chips = BTreeMap::new();
     for image in &images.chips {
-        let chip = Chip {
-            router: Router::new(image, exits(image, &places, target)?),
-            router_cycles: noc::router_cycles(target),
-        };
-        chips.insert(image.chip, chip);
+        check_routes(image, &places, target)?;
     }
+    let mut ordered: Vec<&ChipImage> = images.chips.iter().collect();
+    ordered.sort_by_key(|c| c.chip);
+    let mut chips = Chips::new(&ordered, &all, &images.machine, target);
+    chips.links = Links::new(target, images.program.coupling, &places);
+    let names = names(&images.program);
     let mut by_place: Vec<(GlobalPe, &PeImage)> = images
         .chips
         .iter()
@@ -89,7 +86,7 @@ pub(crate) fn check_and_build(
         let memory = load_memory(place, image, target)?;
         let fixed = Fixed {
             place,
-            name: name(&images.program, place),
+            name: name(names.get(&place), place),
             symbols: Symbols::new(image),
             timer_line: interrupt(target.timer.irq, "timer.irq")?,
             start_line: interrupt(target.irq.start, "irq.start")?,
@@ -98,24 +95,13 @@ pub(crate) fn check_and_build(
         let mut core = Core::new(costs.clone());
         core.share_translations(&translations);
         let coupling = images.program.coupling;
-        let mut bus = Bus::new(target, place, lookahead, seed, coupling);
+        let mut bus = Bus::new(target, place, chips.lookahead, seed, coupling);
         bus.clock = Clock::new(target, level);
         pes.push(Pe::new(fixed, index, core, memory, bus));
     }
     Ok(Parts {
         hosts: hosts(&images.program, &places),
-        chips: Chips {
-            chips,
-            places: all
-                .iter()
-                .map(|p| (p.chip, noc::mesh_cycles(target, p.pe)))
-                .collect(),
-            unmatched: BTreeMap::new(),
-            lookahead,
-            shuffle: None,
-            ways: Ways::new(target, &all),
-            links: Links::new(target, images.program.coupling, &places),
-        },
+        chips,
         places,
         pes,
     })
@@ -128,19 +114,30 @@ fn global(chip: &ChipImage, pe: &PeImage) -> GlobalPe {
     }
 }
 
+/// The populations on each PE.
+fn names(program: &Program) -> BTreeMap<GlobalPe, Vec<String>> {
+    let mut names: BTreeMap<GlobalPe, Vec<String>> = BTreeMap::new();
+    for p in &program.populations {
+        let name = format!("'{}'", ir::origin::escape(&p.name));
+        for s in &p.slices {
+            let place = GlobalPe {
+                chip: s.chip,
+                pe: s.pe,
+            };
+            let here = names.entry(place).or_default();
+            if here.last() != Some(&name) {
+                here.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
 /// How messages name a PE.
-fn name(program: &Program, place: GlobalPe) -> String {
-    let here = |s: &SliceInfo| s.chip == place.chip && s.pe == place.pe;
-    let names: Vec<String> = program
-        .populations
-        .iter()
-        .filter(|p| p.slices.iter().any(here))
-        .map(|p| format!("'{}'", ir::origin::escape(&p.name)))
-        .collect();
-    if names.is_empty() {
-        place.to_string()
-    } else {
-        format!("population {} on {place}", names.join(", "))
+fn name(populations: Option<&Vec<String>>, place: GlobalPe) -> String {
+    match populations {
+        Some(names) => format!("population {} on {place}", names.join(", ")),
+        None => place.to_string(),
     }
 }
 
@@ -200,7 +197,8 @@ fn places(images: &ImageSet, target: &Target) -> Checked<BTreeMap<GlobalPe, usiz
             format!("{} occurs twice", chip.chip)
         })?;
         // The identity register has eight bits for each coordinate of a chip.
-        ensure(chip.chip.x < 256 && chip.chip.y < 256, || {
+        let named = chip.chip.x < 256 && chip.chip.y < 256;
+        ensure(named && images.machine.contains(chip.chip), || {
             format!("{} is outside any machine", chip.chip)
         })?;
         for pe in &chip.pes {
@@ -214,12 +212,12 @@ fn places(images: &ImageSet, target: &Target) -> Checked<BTreeMap<GlobalPe, usiz
     Ok(all.into_iter().zip(0..).collect())
 }
 
-/// The targets of a chip's routing entries.
-fn exits(
+/// Refuses a table that the router cannot hold, or that leads to nothing.
+fn check_routes(
     image: &ChipImage,
     places: &BTreeMap<GlobalPe, usize>,
     target: &Target,
-) -> Checked<Vec<Exit>> {
+) -> Checked<()> {
     ensure(
         image.routes.len() as u64 <= u64::from(target.router.entries),
         || {
@@ -231,31 +229,21 @@ fn exits(
             )
         },
     )?;
-    let exit = |entry: &ir::routing::RoutingEntry| {
-        ensure(entry.targets.links.is_empty(), || {
-            format!(
-                "routing entry {entry} of {} uses a chip link, which is not emulated yet",
-                image.chip
-            )
-        })?;
-        let targets = entry.targets.pes.iter().map(|&pe| {
+    for entry in &image.routes {
+        for &pe in &entry.targets.pes {
             let place = GlobalPe {
                 chip: image.chip,
                 pe,
             };
-            let index = places.get(&place).ok_or_else(|| {
-                bad(format!(
+            ensure(places.contains_key(&place), || {
+                format!(
                     "routing entry {entry} of {} targets {pe}, which has no program",
                     image.chip
-                ))
+                )
             })?;
-            Ok((*index as u32, noc::mesh_cycles(target, pe)))
-        });
-        Ok(Exit {
-            pes: targets.collect::<Checked<_>>()?,
-        })
-    };
-    image.routes.iter().map(exit).collect()
+        }
+    }
+    Ok(())
 }
 
 /// SRAM with the segments of `image` in it.

@@ -9,7 +9,7 @@ use crate::load;
 use crate::pe::{Fixed, Pe, Snapshot};
 use crate::report::SampleResult;
 use crate::sched::{self, Until};
-use crate::session::{HostPe, Session};
+use crate::session::{HostPe, Plan, Seen};
 use crate::trace;
 use ir::Target;
 use ir::diag::Result;
@@ -101,11 +101,12 @@ impl Machine {
         }
         let nothing = SampleRun::default();
         let mut hosts = vec![HostPe::default(); self.pes.len()];
-        let mut session = Session::new(&nothing, &self.program, &mut hosts, u64::MAX, |_| None)?;
+        let mut plan = Plan::new(&nothing, &self.program, u64::MAX, |_| None)?;
+        let mut sessions = plan.sessions(&mut hosts, &self.chips.ranges());
         sched::run(
             &mut self.pes,
             &mut self.chips,
-            &mut session,
+            &mut sessions,
             Until::FirstSleep,
         )
     }
@@ -139,6 +140,7 @@ impl Machine {
             pe.restore(loaded);
         }
         self.chips.links.clone_from(&self.links_loaded);
+        self.chips.reset();
         self.started = false;
     }
 
@@ -210,8 +212,9 @@ impl Machine {
             };
             places.get(&pe).copied()
         };
-        let mut session = Session::new(sample, &self.program, &mut self.hosts, end_time, index_of)?;
-        self.chips.unmatched.clear();
+        let mut plan = Plan::new(sample, &self.program, end_time, index_of)?;
+        let mut sessions = plan.sessions(&mut self.hosts, &self.chips.ranges());
+        self.chips.begin_run();
         for pe in &mut self.pes {
             pe.begin_run(first);
             if !self.started {
@@ -219,7 +222,7 @@ impl Machine {
             }
         }
         self.started = true;
-        sched::run(&mut self.pes, &mut self.chips, &mut session, Until::End)?;
+        sched::run(&mut self.pes, &mut self.chips, &mut sessions, Until::End)?;
         let end_of = |pe: &Pe| if pe.ended() { pe.time() } else { end_time };
         let end = self.pes.iter().map(end_of).max().unwrap_or(end_time);
         for pe in &mut self.pes {
@@ -233,17 +236,16 @@ impl Machine {
                 pe.finish_work()?;
             }
         }
-        let pes = &mut self.pes;
-        session.finish(pes.iter_mut().map(Pe::memory_mut))?;
+        let seen = Seen::of(sessions, self.pes.iter_mut().map(Pe::memory_mut))?;
         Ok(SampleResult {
             ticks: sample.ticks,
             time: end.saturating_sub(first),
-            spikes: session.spikes,
-            v: session.v,
-            i: session.i,
-            frames: session.frames,
-            windows: session.windows,
-            record_reads: session.record_reads,
+            spikes: seen.spikes,
+            v: seen.v,
+            i: seen.i,
+            frames: seen.frames,
+            windows: seen.windows,
+            record_reads: seen.record_reads,
             pes: self.pes.iter_mut().map(Pe::end_run).collect(),
             unmatched: std::mem::take(&mut self.chips.unmatched),
             dram: self
@@ -252,6 +254,7 @@ impl Machine {
                 .as_mut()
                 .map(|l| l.take_stats())
                 .unwrap_or_default(),
+            network: self.chips.take_counts(),
         })
     }
 }

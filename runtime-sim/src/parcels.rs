@@ -18,23 +18,31 @@ const IN_FLIGHT_LIMIT: usize = 1 << 12;
 pub(crate) struct Ways {
     mesh: Mesh,
     router: u64,
-    /// By PE index: to and from the router.
-    to_router: Vec<u64>,
+    /// By PE index: to and from the router, were nothing else under way.
+    alone: Vec<(u64, u64)>,
     sequence: u64,
 }
 
 impl Ways {
     pub(crate) fn new(target: &Target, pes: &[GlobalPe]) -> Self {
+        let mesh = noc::Mesh::new(target);
         Self {
             mesh: Mesh::new(target),
-            router: noc::router_cycles(target),
-            to_router: pes.iter().map(|p| noc::mesh_cycles(target, p.pe)).collect(),
+            router: noc::units(noc::Timing::new(target).router),
+            alone: pes
+                .iter()
+                .map(|p| noc::alone(target, &mesh, p.pe))
+                .collect(),
             sequence: 0,
         }
     }
 
     fn to_router(&self, index: usize) -> u64 {
-        self.to_router.get(index).copied().unwrap_or(0)
+        self.alone.get(index).map_or(0, |way| way.0)
+    }
+
+    fn from_router(&self, index: usize) -> u64 {
+        self.alone.get(index).map_or(0, |way| way.1)
     }
 }
 
@@ -58,19 +66,18 @@ impl Chips {
             let at_router = sent.time + self.ways.to_router(source) + self.ways.router;
             match sent.way {
                 Way::Routed => {
-                    let chip = self.chips.get_mut(&from.chip);
-                    let exit = chip.and_then(|chip| chip.router.route(sent.key));
-                    let to = exit.map(|exit| exit.pes.clone());
+                    let to = self.local_targets(source, sent.key);
                     if to.is_none() {
                         lose(pes, source);
                     }
-                    for (index, cycles) in to.unwrap_or_default() {
-                        self.hand_over(pes, source, index as usize, sent, at_router + cycles, now);
+                    for index in to.unwrap_or_default() {
+                        let at = at_router + self.ways.from_router(index);
+                        self.hand_over(pes, source, index, sent, at, now);
                     }
                 }
                 Way::Core(place) if place.chip == from.chip => match index_of(pes, place) {
                     Some(index) => {
-                        let at = at_router + self.ways.to_router(index);
+                        let at = at_router + self.ways.from_router(index);
                         self.hand_over(pes, source, index, sent, at, now);
                     }
                     None => lose(pes, source),

@@ -18,6 +18,7 @@ use crate::bus::Bus;
 use crate::cpu::{Core, Engine, Exit, Memory};
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
 use crate::mmio::packet::{Coming, Sent};
+use crate::pages::Pages;
 use crate::remote::{Completion, Request};
 use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
@@ -29,9 +30,6 @@ use std::sync::Arc;
 
 /// Ticks' worth of cycles that a PE may stay awake for one piece of work.
 pub const FUEL_TICKS: u64 = 64;
-
-/// Bytes that are compared at once when SRAM is put back to its loaded state.
-const PAGE: usize = 1024;
 
 /// What does not change while a PE runs.
 #[derive(Debug)]
@@ -95,7 +93,7 @@ struct Work {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     core: Core,
-    memory: Memory,
+    memory: Pages,
     bus: Bus,
 }
 
@@ -108,17 +106,6 @@ pub(crate) enum Pause {
     Waiting(u64),
     /// The last tick is over, or the time of the run.
     Ended,
-}
-
-/// From the first byte that differs to behind the last one.
-fn difference(a: &[u8], b: &[u8]) -> Option<(usize, usize)> {
-    if a == b {
-        return None;
-    }
-    let differs = |(a, b): (&u8, &u8)| a != b;
-    let from = a.iter().zip(b).position(differs)?;
-    let to = a.iter().zip(b).rposition(differs)?;
-    Some((from, to + 1))
 }
 
 impl Pe {
@@ -154,7 +141,7 @@ impl Pe {
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             core: self.core.without_code(),
-            memory: self.memory.clone(),
+            memory: Pages::of(&self.memory),
             bus: self.bus.clone(),
         }
     }
@@ -167,15 +154,7 @@ impl Pe {
         self.sent.clear();
         self.sequence = 0;
         self.work = Work::default();
-        for (page, old) in snapshot.memory.bytes().chunks(PAGE).enumerate() {
-            let at = page * PAGE;
-            let now = self.memory.bytes().get(at..at + old.len());
-            let Some((from, to)) = now.and_then(|now| difference(now, old)) else {
-                continue;
-            };
-            // The snapshot was taken of this memory, so it has its size.
-            let _ = self.memory.write((at + from) as u32, &old[from..to]);
-        }
+        snapshot.memory.restore(&mut self.memory);
     }
 
     /// Everything a program can see, for comparing machines in tests.

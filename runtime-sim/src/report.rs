@@ -6,6 +6,7 @@ use crate::link_report::{LinkReport, LinkStats};
 use crate::mac_report::MacReport;
 use crate::machine::cycles_per_tick;
 use crate::mmio::mla::Activity;
+use crate::noc::NetworkCounts;
 use ir::code::Code;
 use ir::diag::Diagnostic;
 use ir::geometry::{ChipCoord, GlobalPe};
@@ -37,6 +38,8 @@ pub struct SampleResult {
     pub unmatched: BTreeMap<u32, u64>,
     /// What the DRAM of each chip did, if the program has access to it.
     pub dram: BTreeMap<ChipCoord, DramStats>,
+    /// What went over meshes, routers and links.
+    pub network: NetworkCounts,
     /// Input windows that the host wrote.
     pub windows: u64,
     /// Times that the host emptied a spike record.
@@ -190,6 +193,8 @@ pub struct RunReport {
     pub packets_dropped: u64,
     /// Packets that no routing entry matched, by key as `0x…`.
     pub unmatched_keys: BTreeMap<String, u64>,
+    /// What went over meshes, routers and links.
+    pub network: NetworkCounts,
     pub input_windows: u64,
     pub record_reads: u64,
     pub pes: Vec<PeReport>,
@@ -245,6 +250,7 @@ impl RunReport {
         };
         for r in results {
             report.ticks += u64::from(r.ticks);
+            report.network.add(&r.network);
             report.input_windows += r.windows;
             report.record_reads += r.record_reads;
             for (key, n) in &r.unmatched {
@@ -354,6 +360,16 @@ impl RunReport {
                     self.unmatched_keys.len()
                 )),
             );
+        }
+        let n = &self.network;
+        let lost = [
+            (n.link_dead, "took a link that is dead or leads nowhere"),
+            (n.link_circling, "went in circles between chips, or too many were under way"),
+            (n.lost, "were more than any receive ring holds"),
+        ];
+        for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {
+            let message = format!("{count} packets were lost: they {what}");
+            all.push(warn(Code::PacketsLost, message));
         }
         all
     }

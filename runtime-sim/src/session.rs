@@ -9,6 +9,8 @@ use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
 use ir::image::{PopulationInfo, Program, SliceInfo};
 use ir::memory::{control, record};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What the host does at one PE.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +46,8 @@ struct StateSlice {
     addr: u32,
     /// The atoms at its positions.
     atoms: Vec<u32>,
+    /// Row by row, in the order of `atoms`.
+    words: Vec<u32>,
 }
 
 /// Keys of one slice of a tapped population.
@@ -55,78 +59,68 @@ struct KeyRange {
     lo: u32,
 }
 
-/// One run, seen from the host.
-#[derive(Debug)]
-pub(crate) struct Session<'a> {
-    sample: &'a SampleRun,
-    hosts: &'a mut [HostPe],
-    /// When a PE without a running timer stops.
-    pub(crate) end_time: u64,
-    ranges: Vec<KeyRange>,
-    /// By PE.
-    state_slices: Vec<Vec<StateSlice>>,
-    /// The atoms of each tapped population.
-    atoms: Vec<Atoms>,
-    pub(crate) spikes: Vec<SpikeTap>,
-    pub(crate) v: Vec<StateTap>,
-    pub(crate) i: Vec<StateTap>,
-    pub(crate) frames: Vec<Frame>,
-    pub(crate) windows: u64,
-    pub(crate) record_reads: u64,
+/// A population whose state is tapped.
+#[derive(Clone, Debug)]
+struct Tapped {
+    population: usize,
+    n_atoms: u32,
+    name: String,
 }
 
-impl<'a> Session<'a> {
+/// What the host wants to know of a run, the same for all chips.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    sample: &'a SampleRun,
+    /// When a PE without a running timer stops.
+    end_time: u64,
+    ranges: Vec<KeyRange>,
+    /// The populations whose packets are tapped, with their atoms.
+    spikes: Vec<(usize, Atoms)>,
+    /// The populations whose state is tapped.
+    v: Vec<Tapped>,
+    i: Vec<Tapped>,
+    /// By index of the PE.
+    slices: BTreeMap<usize, Vec<StateSlice>>,
+}
+
+impl<'a> Plan<'a> {
     /// `index_of` gives the machine's index of the PE of a slice.
     pub(crate) fn new(
         sample: &'a SampleRun,
         program: &Program,
-        hosts: &'a mut [HostPe],
         end_time: u64,
         index_of: impl Fn(&SliceInfo) -> Option<usize>,
     ) -> Result<Self> {
-        for host in hosts.iter_mut() {
-            host.feeders.iter_mut().for_each(Feeder::restart);
-        }
-        let ticks = sample.ticks as usize;
-        let mut session = Self {
+        let mut plan = Self {
             sample,
-            ranges: Vec::new(),
-            state_slices: vec![Vec::new(); hosts.len()],
-            atoms: Vec::new(),
-            hosts,
             end_time,
+            ranges: Vec::new(),
             spikes: Vec::new(),
             v: Vec::new(),
             i: Vec::new(),
-            frames: Vec::new(),
-            windows: 0,
-            record_reads: 0,
+            slices: BTreeMap::new(),
         };
         for (tap, &population) in sample.taps.spikes.iter().enumerate() {
             let Some(p) = program.populations.get(population) else {
                 continue;
             };
-            session.ranges.extend(p.slices.iter().map(|s| KeyRange {
+            plan.ranges.extend(p.slices.iter().map(|s| KeyRange {
                 key: s.key.key(),
                 n: s.n,
                 tap,
                 lo: s.lo,
             }));
-            session.atoms.push(Atoms::of(p));
-            session.spikes.push(SpikeTap {
-                population,
-                ticks: vec![Vec::new(); ticks],
-            });
+            plan.spikes.push((population, Atoms::of(p)));
         }
-        session.ranges.sort_unstable();
+        plan.ranges.sort_unstable();
         for (state, list) in [(State::V, &sample.taps.v), (State::I, &sample.taps.i)] {
             for &population in list {
                 if let Some(p) = program.populations.get(population) {
-                    session.tap_state(state, population, p, &index_of)?;
+                    plan.tap_state(state, population, p, &index_of)?;
                 }
             }
         }
-        Ok(session)
+        Ok(plan)
     }
 
     fn tap_state(
@@ -136,46 +130,202 @@ impl<'a> Session<'a> {
         p: &PopulationInfo,
         index_of: impl Fn(&SliceInfo) -> Option<usize>,
     ) -> Result<()> {
-        let tap = StateTap {
-            population,
-            n_atoms: p.n_atoms,
-            words: zeros(self.sample.ticks as usize, p.n_atoms, &p.name)?,
-        };
         let taps = match state {
             State::V => &mut self.v,
             State::I => &mut self.i,
         };
+        let tap = taps.len();
+        taps.push(Tapped {
+            population,
+            n_atoms: p.n_atoms,
+            name: p.name.clone(),
+        });
         let order = Atoms::of(p);
         for s in &p.slices {
             let addr = match state {
                 State::V => s.v_addr,
                 State::I => s.i_addr,
             };
-            let place = index_of(s).and_then(|pe| self.state_slices.get_mut(pe));
-            if let (Some(addr), Some(slices)) = (addr, place) {
-                slices.push(StateSlice {
+            if let (Some(addr), Some(pe)) = (addr, index_of(s)) {
+                self.slices.entry(pe).or_default().push(StateSlice {
                     state,
-                    tap: taps.len(),
+                    tap,
                     addr,
                     atoms: (s.lo..s.lo + s.n).map(|p| order.at(p)).collect(),
+                    words: zeros(self.sample.ticks as usize, s.n, &p.name)?,
                 });
             }
         }
-        taps.push(tap);
         Ok(())
     }
 
+    /// One session for each chip; `ranges` are the indices of their PEs, in order and
+    /// without gaps, `hosts` are those of all PEs.
+    pub(crate) fn sessions<'p>(
+        &'p mut self,
+        hosts: &'p mut [HostPe],
+        ranges: &[Range<usize>],
+    ) -> Vec<Session<'p>> {
+        for host in hosts.iter_mut() {
+            host.feeders.iter_mut().for_each(Feeder::restart);
+        }
+        let mut slices = std::mem::take(&mut self.slices);
+        let plan: &'p Plan<'p> = self;
+        let ticks = plan.sample.ticks as usize;
+        let mut rest = hosts;
+        let mut begun = 0;
+        let mut sessions = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let (mine, others) = rest.split_at_mut((range.end - begun).min(rest.len()));
+            (rest, begun) = (others, range.end);
+            let mut state_slices = vec![Vec::new(); mine.len()];
+            let later = slices.split_off(&range.end);
+            for (pe, list) in std::mem::replace(&mut slices, later) {
+                if let Some(place) = state_slices.get_mut(pe - range.start) {
+                    *place = list;
+                }
+            }
+            sessions.push(Session {
+                plan,
+                hosts: mine,
+                first: range.start,
+                end_time: plan.end_time,
+                state_slices,
+                spikes: vec![vec![Vec::new(); ticks]; plan.spikes.len()],
+                frames: Vec::new(),
+                windows: 0,
+                record_reads: 0,
+            });
+        }
+        sessions
+    }
+}
+
+/// What the host has seen of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) spikes: Vec<SpikeTap>,
+    pub(crate) v: Vec<StateTap>,
+    pub(crate) i: Vec<StateTap>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) windows: u64,
+    pub(crate) record_reads: u64,
+}
+
+impl Seen {
+    /// After the last tick of every PE: what the chips' sessions have seen, put
+    /// together; `pes` are in machine order.
+    pub(crate) fn of<'m>(
+        sessions: Vec<Session<'_>>,
+        mut memories: impl Iterator<Item = &'m mut Memory>,
+    ) -> Result<Self> {
+        let mut seen = Self::default();
+        let Some(plan) = sessions.first().map(|s| s.plan) else {
+            return Ok(seen);
+        };
+        let ticks = plan.sample.ticks as usize;
+        seen.spikes = plan
+            .spikes
+            .iter()
+            .map(|&(population, _)| SpikeTap {
+                population,
+                ticks: vec![Vec::new(); ticks],
+            })
+            .collect();
+        for (taps, list) in [(&mut seen.v, &plan.v), (&mut seen.i, &plan.i)] {
+            for tapped in list {
+                taps.push(StateTap {
+                    population: tapped.population,
+                    n_atoms: tapped.n_atoms,
+                    words: zeros(ticks, tapped.n_atoms, &tapped.name)?,
+                });
+            }
+        }
+        for mut session in sessions {
+            session.empty_records(&mut memories)?;
+            for (tap, rows) in seen.spikes.iter_mut().zip(&mut session.spikes) {
+                for (row, more) in tap.ticks.iter_mut().zip(rows) {
+                    if row.is_empty() {
+                        *row = std::mem::take(more);
+                    } else {
+                        row.append(more);
+                    }
+                }
+            }
+            for slice in session.state_slices.iter().flatten() {
+                let taps = match slice.state {
+                    State::V => &mut seen.v,
+                    State::I => &mut seen.i,
+                };
+                if let Some(tap) = taps.get_mut(slice.tap) {
+                    slice.scatter(tap);
+                }
+            }
+            seen.frames.append(&mut session.frames);
+            seen.windows += session.windows;
+            seen.record_reads += session.record_reads;
+        }
+        for tap in &mut seen.spikes {
+            tap.ticks.iter_mut().for_each(|row| row.sort_unstable());
+        }
+        // Stable: frames of one tick (there is one) keep their order.
+        seen.frames.sort_by_key(|f| (f.population, f.slice, f.tick));
+        Ok(seen)
+    }
+}
+
+impl StateSlice {
+    /// Puts its rows where they belong in those of the population.
+    fn scatter(&self, tap: &mut StateTap) {
+        let (n, mine) = (tap.n_atoms as usize, self.atoms.len());
+        if n == 0 || mine == 0 {
+            return;
+        }
+        for (row, words) in tap.words.chunks_exact_mut(n).zip(self.words.chunks_exact(mine)) {
+            for (&atom, &word) in self.atoms.iter().zip(words) {
+                if let Some(place) = row.get_mut(atom as usize) {
+                    *place = word;
+                }
+            }
+        }
+    }
+}
+
+/// One run of one chip, seen from the host.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    plan: &'a Plan<'a>,
+    hosts: &'a mut [HostPe],
+    /// Index of the chip's first PE.
+    first: usize,
+    /// When a PE without a running timer stops.
+    pub(crate) end_time: u64,
+    /// By PE of the chip.
+    state_slices: Vec<Vec<StateSlice>>,
+    /// By tap and tick.
+    spikes: Vec<Vec<Vec<Event>>>,
+    frames: Vec<Frame>,
+    windows: u64,
+    record_reads: u64,
+}
+
+impl Session<'_> {
+    /// Indices of the chip's PEs.
+    pub(crate) fn pes(&self) -> Range<usize> {
+        self.first..self.first + self.hosts.len()
+    }
+
     pub(crate) fn ticks(&self) -> u32 {
-        self.sample.ticks
+        self.plan.sample.ticks
     }
 
     /// A PE is about to begin its `work`-th piece of work.
     pub(crate) fn work_begins(&mut self, pe: usize, work: u32, memory: &mut Memory) -> Result<()> {
-        let Some(host) = self.hosts.get_mut(pe) else {
+        let Some(host) = self.hosts.get_mut(pe.wrapping_sub(self.first)) else {
             return Ok(());
         };
         for feeder in &mut host.feeders {
-            if let Some(window) = feeder.window(self.sample, work)? {
+            if let Some(window) = feeder.window(self.plan.sample, work)? {
                 let pointer = feeder.slice.control_addr + control::EVENTS_READ;
                 let written = memory
                     .write(feeder.addr, &window)
@@ -196,22 +346,14 @@ impl<'a> Session<'a> {
 
     /// The next timer interrupt of a PE is due: `tick` is over there.
     pub(crate) fn tick_ends(&mut self, pe: usize, tick: u32, memory: &Memory) {
-        for s in self.state_slices.get(pe).into_iter().flatten() {
-            let taps = match s.state {
-                State::V => &mut self.v,
-                State::I => &mut self.i,
-            };
-            let Some(tap) = taps.get_mut(s.tap) else {
-                continue;
-            };
-            let n = tap.n_atoms as usize;
-            let row = tap.words.chunks_exact_mut(n).nth(tick as usize);
-            let bytes = memory.read(s.addr, 4 * s.atoms.len());
+        let here = self.state_slices.get_mut(pe.wrapping_sub(self.first));
+        for s in here.into_iter().flatten() {
+            let n = s.atoms.len();
+            let row = s.words.chunks_exact_mut(n.max(1)).nth(tick as usize);
+            let bytes = memory.read(s.addr, 4 * n);
             if let (Some(row), Some(bytes)) = (row, bytes) {
-                for (&atom, b) in s.atoms.iter().zip(bytes.chunks_exact(4)) {
-                    if let Some(word) = row.get_mut(atom as usize) {
-                        *word = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                    }
+                for (word, b) in row.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *word = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
                 }
             }
         }
@@ -219,42 +361,43 @@ impl<'a> Session<'a> {
 
     /// A packet was sent in `tick`.
     pub(crate) fn sent(&mut self, key: u32, payload: Option<u32>, tick: u32) {
+        let plan = self.plan;
         // A population that is tapped twice has its ranges twice, side by side.
-        let end = self.ranges.partition_point(|r| r.key <= key);
-        let Some(last) = end.checked_sub(1).and_then(|i| self.ranges.get(i)) else {
+        let end = plan.ranges.partition_point(|r| r.key <= key);
+        let Some(last) = end.checked_sub(1).and_then(|i| plan.ranges.get(i)) else {
             return;
         };
-        let first = self.ranges.partition_point(|r| r.key < last.key);
-        for r in &self.ranges[first..end] {
+        let first = plan.ranges.partition_point(|r| r.key < last.key);
+        for r in &plan.ranges[first..end] {
             let position = key - r.key;
+            let row = self.spikes.get_mut(r.tap);
             if position < r.n
-                && let Some(row) = self.spikes[r.tap].ticks.get_mut(tick as usize)
+                && let Some(row) = row.and_then(|rows| rows.get_mut(tick as usize))
+                && let Some((_, atoms)) = plan.spikes.get(r.tap)
             {
                 row.push(Event {
-                    atom: self.atoms[r.tap].at(r.lo + position),
+                    atom: atoms.at(r.lo + position),
                     payload: payload.unwrap_or(1),
                 });
             }
         }
     }
 
-    /// After the last tick of every PE; `memories` in machine order.
-    pub(crate) fn finish<'m>(
+    /// Empties every record; `memories` begin with the chip's first PE.
+    fn empty_records<'m>(
         &mut self,
-        memories: impl Iterator<Item = &'m mut Memory>,
+        memories: &mut impl Iterator<Item = &'m mut Memory>,
     ) -> Result<()> {
-        for (host, memory) in self.hosts.iter().zip(memories) {
+        for host in self.hosts.iter() {
+            let Some(memory) = memories.next() else {
+                return Ok(());
+            };
             for recorder in &host.recorders {
                 let used = recorder.used(memory)?;
                 recorder.empty(used, memory, &mut self.frames)?;
                 self.record_reads += 1;
             }
         }
-        for tap in &mut self.spikes {
-            tap.ticks.iter_mut().for_each(|row| row.sort_unstable());
-        }
-        // Stable: frames of one tick (there is one) keep their order.
-        self.frames.sort_by_key(|f| (f.population, f.slice, f.tick));
         Ok(())
     }
 }

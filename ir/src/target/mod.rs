@@ -66,7 +66,9 @@ sections! {
     /// Interrupt lines that belong to no block.
     Irq irq { start: u32, }
     /// The event router; latency in router cycles, hops in NoC cycles.
-    Router router { entries: u32, latency_cycles: u32, hop_cycles: u32, cores_per_entry: u32, }
+    Router router { entries: u32, latency_cycles: u32, hop_cycles: u32, cores_per_entry: u32,
+        queue_packets: u32,
+    }
     /// Cycles of the CPU.
     Cpu cpu {
         pipeline_refill: u32, it: u32, load: u32, store_immediate: u32, store_register: u32,
@@ -151,6 +153,13 @@ sections! {
         window_base: u32, bytes: u32, interfaces: u32, reserved_bytes: u32, alignment: u32,
         bytes_per_second: u64, efficiency_percent: u64, latency_ns: u64,
     }
+    /// Links between chips of a board (short) and between boards (long); a packet takes
+    /// whole frames, latencies are cycles of `phy_hz`.
+    ChipLinks chip_links {
+        frame_bits: u32, check_bits: u32, header_bits: u32, phy_hz: u64,
+        short_bps: u64, short_latency_cycles: u32,
+        long_bps: u64, long_line_percent: u32, long_latency_cycles: u32,
+    }
 }
 
 /// The places of a chip.
@@ -192,6 +201,7 @@ pub struct Target {
     pub timers: Timers,
     pub packet: Packet,
     pub dram: Dram,
+    pub chip_links: ChipLinks,
     pub assumptions: Vec<Assumption>,
 }
 
@@ -237,6 +247,7 @@ impl Target {
             timers: Timers::read(&mut r)?,
             packet: Packet::read(&mut r)?,
             dram: Dram::read(&mut r)?,
+            chip_links: ChipLinks::read(&mut r)?,
             assumptions: Vec::new(),
         };
         let target = Self {

@@ -79,13 +79,30 @@ impl Mmio for NoMmio {
 }
 
 /// The local SRAM of one processing element, at address 0.
-#[derive(Clone)]
 pub struct Memory {
     bytes: Box<[u8]>,
     /// Addresses from which the core has decoded instructions; an over-estimate.
     code: Range<u32>,
     /// Addresses inside `code` that were written from outside since the core last looked.
     dirty: Range<u32>,
+}
+
+impl Clone for Memory {
+    /// Pages of zeros are not written: the host gives memory only to what is.
+    fn clone(&self) -> Self {
+        const PAGE: usize = 4096;
+        let mut bytes = vec![0; self.bytes.len()].into_boxed_slice();
+        for (to, from) in bytes.chunks_mut(PAGE).zip(self.bytes.chunks(PAGE)) {
+            if from.iter().any(|&byte| byte != 0) {
+                to.copy_from_slice(from);
+            }
+        }
+        Self {
+            bytes,
+            code: self.code.clone(),
+            dirty: self.dirty.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Memory {
