@@ -306,7 +306,6 @@ impl Chips {
         }
     }
 
-
     /// Lets everything go its way that was sent, or came over a link, before `now`. No
     /// PE will send anything before `now`. False if there was nothing.
     pub(crate) fn deliver(&mut self, pes: &mut [Pe], now: u64) -> bool {
@@ -433,8 +432,7 @@ impl Chips {
     fn count_unmatched(&mut self, key: u32) {
         // A program that sends all kinds of keys must not fill the host's memory:
         // beyond the limit they share the last place.
-        let known =
-            self.unmatched.len() < UNMATCHED_KEPT || self.unmatched.contains_key(&key);
+        let known = self.unmatched.len() < UNMATCHED_KEPT || self.unmatched.contains_key(&key);
         let key = if known { key } else { u32::MAX };
         *self.unmatched.entry(key).or_default() += 1;
     }

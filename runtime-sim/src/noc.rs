@@ -423,10 +423,7 @@ pub fn alone(target: &Target, mesh: &Mesh, pe: PeCoord) -> (u64, u64) {
     let hop = Timing::new(target).hop;
     let cost = |links: &[u16]| units(links.len() as u64 * hop);
     let place = place_of(pe);
-    (
-        cost(mesh.to_router(place)),
-        cost(mesh.from_router(place)),
-    )
+    (cost(mesh.to_router(place)), cost(mesh.from_router(place)))
 }
 
 #[cfg(test)]

@@ -364,7 +364,10 @@ impl RunReport {
         let n = &self.network;
         let lost = [
             (n.link_dead, "took a link that is dead or leads nowhere"),
-            (n.link_circling, "went in circles between chips, or too many were under way"),
+            (
+                n.link_circling,
+                "went in circles between chips, or too many were under way",
+            ),
             (n.lost, "were more than any receive ring holds"),
         ];
         for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {

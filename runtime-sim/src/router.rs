@@ -196,7 +196,13 @@ mod tests {
         for _ in 0..50 {
             let n = 1 + random() % 60;
             let routes: Vec<RoutingEntry> = (0..n)
-                .map(|_| entry(random() & 0xff, random() & random() & 0xff, (random() % 152) as u8))
+                .map(|_| {
+                    entry(
+                        random() & 0xff,
+                        random() & random() & 0xff,
+                        (random() % 152) as u8,
+                    )
+                })
                 .collect();
             // More keys than are remembered at once.
             check(&routes, (0..0x200).map(|k| k * 0x1_0001));

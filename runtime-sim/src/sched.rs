@@ -145,9 +145,10 @@ fn round(
             lanes.push((mine, range.start, session, now, outcome));
         }
     }
-    let run = |(pes, first, session, turns, outcome): (&mut [Pe], _, &mut Session<'_>, &[Turn], _)| {
-        run_turns(pes, first, session, turns, outcome, until);
-    };
+    let run =
+        |(pes, first, session, turns, outcome): (&mut [Pe], _, &mut Session<'_>, &[Turn], _)| {
+            run_turns(pes, first, session, turns, outcome, until);
+        };
     if threads && lanes.len() > 1 && ready.len() >= WORTH_THREADS {
         lanes.into_par_iter().for_each(run);
     } else {

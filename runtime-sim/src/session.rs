@@ -281,7 +281,11 @@ impl StateSlice {
         if n == 0 || mine == 0 {
             return;
         }
-        for (row, words) in tap.words.chunks_exact_mut(n).zip(self.words.chunks_exact(mine)) {
+        for (row, words) in tap
+            .words
+            .chunks_exact_mut(n)
+            .zip(self.words.chunks_exact(mine))
+        {
             for (&atom, &word) in self.atoms.iter().zip(words) {
                 if let Some(place) = row.get_mut(atom as usize) {
                     *place = word;

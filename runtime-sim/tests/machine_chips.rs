@@ -151,7 +151,10 @@ fn threads_do_not_change_anything() {
     let results = [1, 2, 5].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let mut machine = loaded.clone();
-        let result = pool.build().expect("threads").install(|| run(&mut machine, 6));
+        let result = pool
+            .build()
+            .expect("threads")
+            .install(|| run(&mut machine, 6));
         let memories: Vec<Vec<u8>> = machine
             .pes()
             .map(|pe| machine.memory(pe).expect("loaded").to_vec())
@@ -250,7 +253,12 @@ fn tables_that_lead_in_circles_end() {
     assert_eq!(result.network.link_packets, 2 * 4);
     let target = Target::spinnaker2();
     let report = RunReport::new(&[result], pair.program(), &target, 100);
-    assert!(report.warnings().iter().any(|w| w.code == Code::PacketsLost));
+    assert!(
+        report
+            .warnings()
+            .iter()
+            .any(|w| w.code == Code::PacketsLost)
+    );
     // Loading the other is no problem; it is not run, since it would take long.
     assert_eq!(load(&set).pes().count(), 144);
 }
@@ -266,7 +274,10 @@ fn links_that_are_busy_make_packets_wait() {
     });
     let mut machine = load(&quiet);
     let result = run(&mut machine, 2);
-    assert_eq!((result.network.link_packets, result.network.link_waited), (60, 0));
+    assert_eq!(
+        (result.network.link_packets, result.network.link_waited),
+        (60, 0)
+    );
     // Two chips at once, over the third: still one frame each, two links.
     assert_eq!(logged(&machine, chip(1, 0)).len(), 30);
 }

@@ -6,9 +6,7 @@ use ir::id::{Id, PopId};
 use ir::machine::Machine;
 use ir::module::Module;
 use ir::network::Network;
-use ir::neuron::{
-    Constant, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param, ResetRule,
-};
+use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param, ResetRule};
 use ir::semantics::{Compare, EdgeDelay, SpikeOn};
 use ir::tensor::{Data, Shape, Tensor};
 use ir::{Fact, FactSet, GlobalPe, Origin, Target};

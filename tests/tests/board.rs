@@ -45,7 +45,11 @@ fn expected(verified: &Verified) -> Vec<Vec<Vec<u32>>> {
     let traces = fixed.run(&[], TICKS, &record).expect("it runs");
     let atoms = |row: &[u32]| -> Vec<u32> {
         let spiked = |&(_, n): &(u32, &u32)| *n > 0;
-        (0..).zip(row).filter(spiked).map(|(atom, _)| atom).collect()
+        (0..)
+            .zip(row)
+            .filter(spiked)
+            .map(|(atom, _)| atom)
+            .collect()
     };
     all.iter()
         .map(|p| (0..TICKS).map(|t| atoms(traces.spikes[p].row(t))).collect())
@@ -55,7 +59,8 @@ fn expected(verified: &Verified) -> Vec<Vec<Vec<u32>>> {
 fn spikes(result: &SampleResult) -> Vec<Vec<Vec<u32>>> {
     let row = |row: &Vec<runtime_sim::Event>| row.iter().map(|e| e.atom).collect();
     let taps = result.spikes.iter();
-    taps.map(|tap| tap.ticks.iter().map(row).collect()).collect()
+    taps.map(|tap| tap.ticks.iter().map(row).collect())
+        .collect()
 }
 
 fn run_on(ring: &Ring, machine: Machine, threads: &[usize]) -> SampleResult {
@@ -132,8 +137,8 @@ fn a_triad_of_boards_wraps_and_takes_long_links() {
 #[test]
 fn a_chip_that_is_cut_off_is_a_diagnostic() {
     let target = Target::spinnaker2();
-    let machine = sparse(Machine::new(2, 1), &target, 1)
-        .without_link(ChipCoord { x: 1, y: 0 }, Link::West);
+    let machine =
+        sparse(Machine::new(2, 1), &target, 1).without_link(ChipCoord { x: 1, y: 0 }, Link::West);
     let mut module = ring(2, 1).module(machine);
     let options = MappingOptions::default();
     let context = PassContext {

@@ -54,10 +54,7 @@ fn main() {
         interval: 100.0,
     };
     let ticks = number(2, 100) as u32;
-    println!(
-        "{chips} chips, {pes} PEs, {} neurons",
-        pes * ring.atoms
-    );
+    println!("{chips} chips, {pes} PEs, {} neurons", pes * ring.atoms);
 
     let since = Instant::now();
     let mut module = ring.module(machine);
