@@ -270,6 +270,7 @@ impl Pe {
         stats.instructions = self.core.instructions - self.instructions_before;
         stats.received = ring.received;
         stats.dropped = ring.dropped;
+        stats.ring_waited = ring.waited;
         stats.unreceived = ring.unreceived;
         stats.stripped = ring.stripped;
         stats.ring_high_water = ring.high_water;

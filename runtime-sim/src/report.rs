@@ -107,6 +107,8 @@ pub struct PeStats {
     pub received: u64,
     /// Packets lost at a full ring.
     pub dropped: u64,
+    /// Packets that waited for room in the ring, where the target says that they do.
+    pub ring_waited: u64,
     /// Packets that arrived while no ring was enabled.
     pub unreceived: u64,
     /// Packets that lost their payload at a ring of keys.
@@ -151,6 +153,7 @@ impl PeStats {
             sent_payloads: 0,
             received: 0,
             dropped: 0,
+            ring_waited: 0,
             unreceived: 0,
             stripped: 0,
             ring_high_water: 0,
@@ -225,6 +228,8 @@ pub struct PeReport {
     pub packets_with_payload: u64,
     pub packets_received: u64,
     pub packets_dropped: u64,
+    /// Packets that waited for room in the ring.
+    pub packets_waited: u64,
     pub packets_unreceived: u64,
     /// Packets that lost their payload at a ring of keys.
     pub payloads_lost: u64,
@@ -401,6 +406,7 @@ impl PeReport {
             report.packets_with_payload += pe.sent_payloads;
             report.packets_received += pe.received;
             report.packets_dropped += pe.dropped;
+            report.packets_waited += pe.ring_waited;
             report.packets_unreceived += pe.unreceived;
             report.payloads_lost += pe.stripped;
             report.mac_array.add(&pe.mla);

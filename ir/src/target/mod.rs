@@ -62,6 +62,7 @@ sections! {
         dma_config: u32, dma_start: u32, dma_end: u32, dma_read: u32, dma_write: u32,
         dma_limit: u32, dma_n_words: u32, dma_max: u32, dma_dropped: u32, dma_control: u32,
         dma_enable_value: u32, dma_key_only_value: u32, dma_payload_value: u32, plain_payload: u32,
+        full_policy: u32, full_wait_packets: u32,
     }
     /// Interrupt lines that belong to no block.
     Irq irq { start: u32, }
@@ -292,6 +293,9 @@ impl Target {
             return wrong(
                 "clock.pe_high_hz must be a multiple of clock.timer_hz, and no clock may be 0",
             );
+        }
+        if self.comms.full_policy > 2 {
+            return wrong("comms.full_policy must be 0, 1 or 2");
         }
         if self.planning.deadline_percent > 100 || self.planning.activity_percent > 100 {
             return wrong("percentages in [planning] may not exceed 100");

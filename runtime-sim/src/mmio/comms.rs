@@ -6,8 +6,12 @@
 //!
 //! The ring occupies `start..end` (`end` is exclusive). The hardware writes one
 //! entry at the write pointer and advances it, from `end` back to `start`. It is
-//! full when the advanced write pointer would meet the read pointer; then the
-//! packet is lost and counted. Writing `start` puts both pointers there.
+//! full when the advanced write pointer would meet the read pointer. Then, as the
+//! target's `full_policy` says, the packet is lost (0), takes the place of the oldest
+//! one (1), or waits until the program has moved the read pointer (2); packets behind
+//! it wait too, up to `full_wait_packets` of them, and further ones are lost. Waiting
+//! does not stop the network elsewhere. What is lost is counted. Writing `start` puts
+//! both pointers there.
 //!
 //! An entry is a 4-byte key, or in the configuration with payloads 8 bytes:
 //! payload word, then key word. What is not published is assumed: a ring of keys
@@ -23,9 +27,14 @@ use crate::cpu::BusError;
 use ir::Target;
 use ir::geometry::GlobalPe;
 use ir::target::Comms as Registers;
+use std::collections::VecDeque;
 
 /// Transmit status: the channel is empty and takes a packet.
 const READY: u32 = 1 << 31;
+
+/// `full_policy`: the oldest packet makes room, or the new one waits.
+const OVERWRITE: u32 = 1;
+const WAIT: u32 = 2;
 
 /// Packets after which a PE lets the others run, which bounds what is in flight.
 pub const OUTBOX_LIMIT: usize = 4096;
@@ -63,6 +72,8 @@ pub struct RingCounts {
     pub received: u64,
     /// Packets lost at a full ring.
     pub dropped: u64,
+    /// Packets that waited for room in it.
+    pub waited: u64,
     /// Packets that came while no ring was enabled.
     pub unreceived: u64,
     /// Received packets whose payload a ring of keys did not hold.
@@ -141,6 +152,8 @@ pub struct Comms {
     counts: RingCounts,
     /// Packets that have not arrived yet, from `head` on.
     arrivals: Vec<Arrival>,
+    /// Packets that arrived at a full ring and wait.
+    waiting: VecDeque<(u32, Option<u32>)>,
     head: usize,
     sorted: bool,
     /// Words of ring entries that are not in memory yet.
@@ -166,6 +179,7 @@ impl Comms {
             ring: Ring::default(),
             counts: RingCounts::default(),
             arrivals: Vec::new(),
+            waiting: VecDeque::new(),
             head: 0,
             sorted: true,
             stores: Vec::new(),
@@ -245,11 +259,27 @@ impl Comms {
             return;
         }
         let next = ring.after(ring.write);
-        if next == ring.read {
+        if next == ring.read || !self.waiting.is_empty() {
+            let room = self.registers.full_wait_packets as usize;
+            if self.registers.full_policy == WAIT && self.waiting.len() < room {
+                self.counts.waited += 1;
+                self.waiting.push_back((key, payload));
+                return;
+            }
             self.counts.dropped += 1;
             ring.dropped = ring.dropped.saturating_add(1);
-            return;
+            if self.registers.full_policy != OVERWRITE {
+                return;
+            }
+            ring.read = ring.after(ring.read);
         }
+        self.enter(key, payload);
+    }
+
+    /// Into a ring that has room.
+    fn enter(&mut self, key: u32, payload: Option<u32>) {
+        let ring = &mut self.ring;
+        let next = ring.after(ring.write);
         if ring.payloads {
             let word = payload.unwrap_or(self.registers.plain_payload);
             self.stores.push((ring.write, word));
@@ -262,6 +292,16 @@ impl Comms {
         ring.max = ring.max.max(ring.words());
         self.counts.received += 1;
         self.counts.high_water = self.counts.high_water.max(ring.entries());
+    }
+
+    /// Packets that wait enter as far as there is room.
+    fn refill(&mut self) {
+        while self.ring.enabled && self.ring.after(self.ring.write) != self.ring.read {
+            let Some((key, payload)) = self.waiting.pop_front() else {
+                return;
+            };
+            self.enter(key, payload);
+        }
     }
 
     /// Words of ring entries to be written to memory, in order.
@@ -386,6 +426,7 @@ impl Comms {
         if ring.enabled && !(known && ring.is_sound(self.sram_bytes)) {
             return Err(BusError::Refused);
         }
+        self.refill();
         Ok(())
     }
 }
@@ -453,6 +494,45 @@ mod tests {
                 (RING + 12, 200)
             ]
         );
+    }
+
+    /// Six packets reach a ring with room for three under this policy.
+    fn overfull(policy: u32) -> (Comms, Registers) {
+        let (mut c, r) = comms(4);
+        c.registers.full_policy = policy;
+        c.registers.full_wait_packets = 2;
+        (0..6).for_each(|n| c.expect(arrival(n, 0, n)));
+        assert_eq!(c.read(r.dma_n_words, 9), Ok(3));
+        (c, r)
+    }
+
+    #[test]
+    fn a_full_ring_may_give_up_its_oldest_packets() {
+        let (mut c, r) = overfull(OVERWRITE);
+        // Entries 3, 0 and 1 of four hold packets 3, 4 and 5.
+        assert_eq!(c.read(r.dma_read, 9), Ok(RING + 12));
+        let stored: Vec<_> = c.take_stores().collect();
+        let last: Vec<_> = stored[stored.len() - 3..].iter().map(|s| s.1).collect();
+        assert_eq!(last, [3, 4, 5]);
+        assert_eq!((c.counts().received, c.counts().dropped), (6, 3));
+    }
+
+    #[test]
+    fn packets_may_wait_for_room_in_the_order_in_which_they_came() {
+        let (mut c, r) = overfull(WAIT);
+        let counts = c.counts();
+        assert_eq!((counts.received, counts.waited, counts.dropped), (3, 2, 1));
+        c.take_stores().for_each(drop);
+        // One entry is taken, so one of the two that wait comes in.
+        c.write(r.dma_read, RING + 4, 20).expect("a pointer");
+        assert_eq!(c.take_stores().collect::<Vec<_>>(), [(RING + 12, 3)]);
+        // What comes now waits behind the other one.
+        c.expect(arrival(30, 0, 7));
+        c.write(r.dma_read, RING + 8, 31).expect("a pointer");
+        assert_eq!(c.take_stores().collect::<Vec<_>>(), [(RING, 4)]);
+        c.write(r.dma_read, RING, 40).expect("a pointer");
+        assert_eq!(c.take_stores().collect::<Vec<_>>(), [(RING + 4, 7)]);
+        assert_eq!((c.counts().received, c.counts().dropped), (6, 1));
     }
 
     #[test]
