@@ -294,7 +294,12 @@ impl Chips {
             set.map(move |p| slot(place, p))
         });
         let found = pes.filter_map(|slot| chip.pe_at.get(slot).copied());
-        Some(found.filter(|&pe| pe != NOBODY).map(|pe| pe as usize).collect())
+        Some(
+            found
+                .filter(|&pe| pe != NOBODY)
+                .map(|pe| pe as usize)
+                .collect(),
+        )
     }
 
     /// The time before which nothing that is under way arrives at a PE.

@@ -8,7 +8,6 @@ use crate::coupled::Links;
 use crate::cpu::{Core, Costs, LINES, Memory, Translations};
 use crate::inputs::{Atoms, Feeder};
 use crate::machine::cycles_per_tick;
-use crate::parcels::Ways;
 use crate::pe::{Fixed, Pe};
 use crate::session::{HostPe, Recorder};
 use crate::symbols::Symbols;
@@ -66,7 +65,7 @@ pub(crate) fn check_and_build(
     let all: Vec<GlobalPe> = places.keys().copied().collect();
     check_program(&images.program, &places, target)?;
     for image in &images.chips {
-        check_routes(image, &places, target)?;
+        check_routes(image, &places, &images.machine, target)?;
     }
     let mut ordered: Vec<&ChipImage> = images.chips.iter().collect();
     ordered.sort_by_key(|c| c.chip);
@@ -216,6 +215,7 @@ fn places(images: &ImageSet, target: &Target) -> Checked<BTreeMap<GlobalPe, usiz
 fn check_routes(
     image: &ChipImage,
     places: &BTreeMap<GlobalPe, usize>,
+    machine: &ir::machine::Machine,
     target: &Target,
 ) -> Checked<()> {
     ensure(
@@ -230,6 +230,16 @@ fn check_routes(
         },
     )?;
     for entry in &image.routes {
+        // A dead link is another matter: what goes there is counted.
+        for &link in &entry.targets.links {
+            ensure(machine.beyond(image.chip, link).is_some(), || {
+                format!(
+                    "routing entry {entry} of {} uses link {}, which leads off the machine",
+                    image.chip,
+                    link.name()
+                )
+            })?;
+        }
         for &pe in &entry.targets.pes {
             let place = GlobalPe {
                 chip: image.chip,

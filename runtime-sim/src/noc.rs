@@ -11,9 +11,10 @@
 //! port of each QPE in either direction. A packet that finds a link taken waits in
 //! front of it, in a queue without end: the sender never sees a full transmit
 //! register. Packets are looked at in the order in which they were sent (of equals,
-//! by PE), and each reserves its whole path before the next one is looked at. So a
-//! packet may find a link reserved for one that was sent before it but comes by
-//! later; round-robin arbitration would let it pass. One packet for several PEs of
+//! by PE), and each reserves its whole path before the next one is looked at. A packet
+//! that comes by before the last stretch of reservations of a link begins passes
+//! unhindered; one that comes by within it waits for its end, also for packets that
+//! were sent before it but come by later. One packet for several PEs of
 //! a QPE is one flit; one for several QPEs is one flit for each.
 //!
 //! Time here is counted in [`FRACTION`]s of a unit of machine time, since a cycle of
@@ -303,12 +304,34 @@ impl NetworkCounts {
     }
 }
 
-/// The state of one chip's mesh and event router: until when each part is taken.
+/// The last stretch of time for which something is taken without a gap.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    from: u64,
+    to: u64,
+}
+
+impl Taken {
+    /// Takes it for `length` at `time` or as soon as possible; gives when that is.
+    #[inline]
+    fn take(&mut self, time: u64, length: u64) -> u64 {
+        if time >= self.to {
+            self.from = time;
+        } else if time + length <= self.from {
+            return time;
+        }
+        let start = time.max(self.to);
+        self.to = start + length;
+        start
+    }
+}
+
+/// The state of one chip's mesh and event router: when each part is taken.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     timing: Timing,
-    free: Box<[u64; LINKS]>,
-    engine: u64,
+    links: Box<[Taken; LINKS]>,
+    engine: Taken,
     /// Packets that an engine's buffers hold.
     queue: u64,
     flit_wait: u64,
@@ -320,8 +343,8 @@ impl Traffic {
     pub fn new(target: &Target) -> Self {
         Self {
             timing: Timing::new(target),
-            free: Box::new([0; LINKS]),
-            engine: 0,
+            links: Box::new([Taken::default(); LINKS]),
+            engine: Taken::default(),
             queue: target.router.queue_packets.into(),
             flit_wait: 0,
             router_wait: 0,
@@ -330,8 +353,8 @@ impl Traffic {
 
     /// Forgets what was under way.
     pub fn reset(&mut self) {
-        self.free.fill(0);
-        self.engine = 0;
+        self.links.fill(Taken::default());
+        self.engine = Taken::default();
         (self.flit_wait, self.router_wait) = (0, 0);
     }
 
@@ -355,10 +378,8 @@ impl Traffic {
         let mut at = time;
         let mut wait = 0;
         let mut take = |link: usize, at: u64| {
-            let free = &mut self.free[link];
-            let start = at.max(*free);
+            let start = self.links[link].take(at, flit);
             wait += start - at;
-            *free = start + flit;
             start
         };
         if let Some(port) = first {
@@ -403,8 +424,7 @@ impl Traffic {
 
     /// Through the event router.
     pub fn route(&mut self, time: u64, counts: &mut NetworkCounts) -> u64 {
-        let start = time.max(self.engine);
-        self.engine = start + self.timing.engine;
+        let start = self.engine.take(time, self.timing.engine);
         counts.routed += 1;
         if start > time {
             let ahead = (start - time).div_ceil(self.timing.engine.max(1));
