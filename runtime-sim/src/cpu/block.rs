@@ -119,6 +119,19 @@ impl Blocks {
         self.starts[index] = self.blocks.len() as u32;
     }
 
+    /// True if a block starts at `pc` that has run at least `runs` times, or was hot.
+    pub(super) fn ran(&self, pc: u32, threshold: u32, runs: u32) -> bool {
+        match self.starts.get((pc >> 1) as usize) {
+            Some(&UNKNOWN) | None => false,
+            // A single instruction that is no block.
+            Some(&NONE) => true,
+            Some(&n) => self
+                .blocks
+                .get(n as usize - 1)
+                .is_some_and(|b| b.cold > threshold || threshold - b.cold >= runs),
+        }
+    }
+
     /// Lets the block at `pc` become hot again after so many executions.
     pub(super) fn set_cold(&mut self, pc: u32, executions: u32) {
         if let Some(&n) = self.starts.get((pc >> 1) as usize)

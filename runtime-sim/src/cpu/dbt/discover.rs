@@ -126,6 +126,12 @@ impl<'a> Discovery<'a> {
     fn explore(&mut self, start: u32) {
         let mut work = VecDeque::from([start]);
         while let Some(first) = work.pop_front() {
+            // What seldom runs stays outside: it would only be a burden for the rest.
+            let threshold = self.core.engine.threshold();
+            let seldom = !self.eager && !self.code.blocks.ran(first, threshold, threshold / 64);
+            if first != start && seldom {
+                continue;
+            }
             self.leaders.insert(first);
             let mut here = first;
             loop {

@@ -2,7 +2,7 @@
 //! raises no flag, the interpreter everywhere else.
 //!
 //! A node with these is entered only while FPSCR selects round to nearest and keeps
-//! denormals. Then the host's result is the guest's unless it is infinite or NaN. What
+//! denormals and NaN. Then the host's result is the guest's unless it is infinite or NaN. What
 //! remains are the cumulative flags: underflow, which only a denormal or zero result of
 //! an inexact operation raises, and inexact. If inexact is already set it does not
 //! matter; a region that was made while it was not set checks that every result is
@@ -63,25 +63,30 @@ impl Emitter<'_> {
         } else {
             self.b.ins().fadd(a, b)
         };
-        let bits = self.bits_of(result);
-        self.finite(bits);
-        if self.exact {
-            // The sum is exact if both operands can be got back from it: the larger one
-            // is taken off without error, so what remains is the error-free other.
-            let (x, y) = if minus {
-                let x = self.b.ins().fadd(result, b);
-                let y = self.b.ins().fsub(a, result);
-                (x, y)
-            } else {
-                let x = self.b.ins().fsub(result, b);
-                let y = self.b.ins().fsub(result, a);
-                (x, y)
-            };
-            let x = self.b.ins().fcmp(FloatCC::NotEqual, x, a);
-            let y = self.b.ins().fcmp(FloatCC::NotEqual, y, b);
-            let bad = self.b.ins().bor(x, y);
-            self.unless(bad);
+        if !self.exact {
+            let bits = self.bits_of(result);
+            self.finite(bits);
+            return result;
         }
+        // The sum is exact if both operands can be got back from it: the larger one is
+        // taken off without error, so what remains is the error-free other. An infinite
+        // result gives no finite operand back; of NaN operands only two equal quiet ones
+        // pass, and their sum is what the guest has too. A negative zero may not come
+        // back as one; then the interpreter adds.
+        let (x, y) = if minus {
+            let x = self.b.ins().fadd(result, b);
+            let y = self.b.ins().fsub(a, result);
+            (x, y)
+        } else {
+            let x = self.b.ins().fsub(result, b);
+            let y = self.b.ins().fsub(result, a);
+            (x, y)
+        };
+        let [x, y, a, b] = [x, y, a, b].map(|v| self.bits_of(v));
+        let x = self.b.ins().bxor(x, a);
+        let y = self.b.ins().bxor(y, b);
+        let differ = self.b.ins().bor(x, y);
+        self.unless(differ);
         result
     }
 
@@ -216,6 +221,9 @@ impl Emitter<'_> {
 
     /// `bits * 2^-frac`, rounded once.
     fn from_integer(&mut self, bits: Value, signed: bool, frac: u8) -> Value {
+        if signed && frac == 0 && !self.exact {
+            return self.b.ins().fcvt_from_sint(F32, bits);
+        }
         let wide = if signed {
             self.b.ins().sextend(I64, bits)
         } else {
@@ -232,6 +240,16 @@ impl Emitter<'_> {
             self.equal(back, exact);
         }
         result
+    }
+
+    /// As [`Emitter::from_integer`], of at most 17 bits with sign: always exact.
+    fn from_short(&mut self, value: Value, frac: u8) -> Value {
+        let whole = self.b.ins().fcvt_from_sint(F32, value);
+        if frac == 0 {
+            return whole;
+        }
+        let scale = self.b.ins().f32const(power_of_two(-i32::from(frac)) as f32);
+        self.b.ins().fmul(whole, scale)
     }
 
     /// `value * 2^frac` toward zero; leaves if it is out of range, and with `exact` if it
@@ -332,16 +350,19 @@ impl Emitter<'_> {
                     self.float_of(bits)
                 } else {
                     let bits = self.bits_of(value);
-                    let (bits, signed) = match ty {
+                    match ty {
                         Fixed::S16 => {
                             let low = self.b.ins().ireduce(I16, bits);
-                            (self.b.ins().sextend(I32, low), true)
+                            let low = self.b.ins().sextend(I32, low);
+                            self.from_short(low, frac)
                         }
-                        Fixed::U16 => (self.and(bits, 0xffff), false),
-                        Fixed::S32 => (bits, true),
-                        Fixed::U32 => (bits, false),
-                    };
-                    self.from_integer(bits, signed, frac)
+                        Fixed::U16 => {
+                            let low = self.and(bits, 0xffff);
+                            self.from_short(low, frac)
+                        }
+                        Fixed::S32 => self.from_integer(bits, true, frac),
+                        Fixed::U32 => self.from_integer(bits, false, frac),
+                    }
                 };
                 self.set_s(d, result);
             }

@@ -29,7 +29,7 @@ pub(super) use self::table::Table;
 use super::code::Code;
 use super::core::Core;
 use super::cycles::Costs;
-use super::float::{FZ, IXC, RMODE};
+use super::float::{DN, FZ, IXC, RMODE};
 use super::memory::Memory;
 use super::op::{Dp, Misc, Mul, Op};
 use crate::host::RegionCode;
@@ -189,7 +189,7 @@ impl Core {
     #[inline]
     pub(super) fn run_translated(&mut self, code: &Code, memory: &mut Memory) -> Option<usize> {
         let exact = self.fpu.fpscr & IXC == 0;
-        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE) == 0;
+        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0;
         let (region, number, worst) = code.dbt.find(exact, self.pc, self.left, fpu)?;
         // The loop has seen that the clock is before `stop`.
         let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
@@ -231,7 +231,7 @@ impl Core {
             return;
         }
         let exact = self.fpu.fpscr & IXC == 0;
-        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE) == 0;
+        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0;
         let translations = self.translations.clone();
         let eager = self.engine == Engine::Translator;
         let region = translations.get(self, code, memory, exact, fpu, eager);
