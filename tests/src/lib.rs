@@ -9,6 +9,7 @@ pub mod lab;
 pub mod machine_bench;
 pub mod pipeline;
 pub mod random;
+pub mod ring;
 pub mod sweep;
 
 use std::path::PathBuf;
