@@ -3,7 +3,7 @@
 use crate::link::{Handlers, Text, link};
 use crate::program::Site;
 use crate::thumb::{self, MachineFunction};
-use crate::{frame, kernels::Kernel};
+use crate::{Options, frame, kernels::Kernel};
 use ir::app::Model;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
@@ -28,6 +28,11 @@ pub struct VertexCode {
 
 /// Generates the program of every PE.
 pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
+    compile_with(verified, target, &Options::default())
+}
+
+/// As [`compile`], with `options`.
+pub fn compile_with(verified: &Verified, target: &Target, options: &Options) -> Result<ImageSet> {
     let module = verified.module();
     for fact in [Fact::LaidOut, Fact::Tabled, Fact::Keyed, Fact::Placed] {
         if !module.facts.contains(fact) {
@@ -38,7 +43,7 @@ pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
     let tabled = module.tables.keys().map(|&chip| (chip, Vec::new()));
     let mut chips: BTreeMap<_, Vec<PeImage>> = tabled.collect();
     for (&vertex, place) in &module.placements {
-        let image = pe_image(module, target, vertex)?;
+        let image = pe_image(module, target, options, vertex)?;
         chips.entry(place.chip).or_default().push(image);
     }
     let chips = chips
@@ -60,13 +65,17 @@ pub fn compile(verified: &Verified, target: &Target) -> Result<ImageSet> {
 }
 
 /// Kernels and machine code of every vertex, in vertex order.
-pub fn listings(verified: &Verified, target: &Target) -> Result<Vec<VertexCode>> {
+pub fn listings(
+    verified: &Verified,
+    target: &Target,
+    options: &Options,
+) -> Result<Vec<VertexCode>> {
     let module = verified.module();
     let vertices = module.machine_graph.vertices.ids();
     vertices
         .map(|vertex| {
             let site = Site::new(module, target, vertex)?;
-            let kernels = site.program()?.kernels(target);
+            let kernels = site.program(options)?.kernels(target);
             let functions = generate(&kernels)?;
             Ok(VertexCode {
                 vertex,
@@ -86,12 +95,17 @@ fn generate(kernels: &[Kernel]) -> Result<Vec<MachineFunction>> {
     functions.collect()
 }
 
-fn pe_image(module: &Module, target: &Target, vertex: VertexId) -> Result<PeImage> {
+fn pe_image(
+    module: &Module,
+    target: &Target,
+    options: &Options,
+    vertex: VertexId,
+) -> Result<PeImage> {
     let place = module.placements.get(&vertex);
     let place = place.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no place")))?;
     let site = Site::new(module, target, vertex)?;
     let layout = &module.layouts[&vertex];
-    let functions = generate(&site.program()?.kernels(target))?;
+    let functions = generate(&site.program(options)?.kernels(target))?;
     let stack = layout.find(RegionKind::Stack);
     let stack = stack.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no stack")))?;
     let interrupts = [

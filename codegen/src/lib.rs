@@ -22,5 +22,12 @@ mod image;
 mod link;
 mod program;
 
-pub use image::{VertexCode, compile, listings};
+pub use image::{VertexCode, compile, compile_with, listings};
 pub use program::Program;
+
+/// What programs are to do beside computing the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// PEs set their own performance level in each tick.
+    pub auto_level: Option<devices::level::AutoLevel>,
+}

@@ -219,6 +219,7 @@ fn the_frame_and_the_rest() {
         sums: Some(slots),
     };
     let tick = Tick {
+        level: None,
         control: 0x3000,
         receives: true,
         step: Some(step),

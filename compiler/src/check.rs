@@ -10,8 +10,9 @@ use crate::cli::{Align, CheckArgs, Common, Deny};
 use crate::compare::{Comparison, combine, compare_all};
 use crate::driver::{self, Compiled, Outcome, Prepared};
 use crate::emit::{self, Watch};
-use crate::engines::{self, Emulated, Feed, RunOptions};
+use crate::engines::{self, Emulated, Emulation, Feed, RunOptions};
 use crate::front::data;
+use crate::level;
 use crate::options::{self, usage};
 use crate::progress::Progress;
 use crate::render::{Renderer, print};
@@ -90,6 +91,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
     report.samples = Some(set.samples);
     report.steps = Some(set.steps);
     prepared.carry(&args.ports, Some(&set))?;
+    prepared.level(args.level);
     report.options = Some(prepared.record.clone());
     let carried = prepared.carried();
     carried::check_range(&set, &carried, &args.input.input.display().to_string())?;
@@ -162,7 +164,10 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
         feed,
         &requests,
         options,
-        false,
+        &Emulation {
+            level: level::of_check(args.level),
+            ..Emulation::default()
+        },
     )?;
     progress.finish();
     show.show(&emulated.report.warnings());

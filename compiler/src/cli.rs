@@ -1,6 +1,7 @@
 //! The command line: what may be typed, with the help texts. What it means is
 //! decided in [`crate::options`].
 
+use crate::level::LevelArg;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ir::semantics as s;
@@ -430,6 +431,10 @@ pub struct CompileArgs {
     /// The bundle to write [default: <stem>.s2]; with --stop-after, the text file
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
+    /// Let each PE choose its performance level in every tick: high if more than N
+    /// packets wait, else low [default N: the target's]
+    #[arg(long, value_name = "auto[:N]", value_parser = clap::value_parser!(LevelArg))]
+    pub level: Option<LevelArg>,
     /// Record a node's spikes on the chip itself; may be repeated
     #[arg(long, value_name = "NODE[:spikes]")]
     pub record: Vec<String>,
@@ -471,6 +476,15 @@ pub struct RunArgs {
     /// Keep state from one sample to the next
     #[arg(long)]
     pub continuous: bool,
+    /// Performance level of every PE: 150 MHz, 300 MHz, or what the programs were
+    /// compiled to choose [default: high, or auto if compiled so]
+    #[arg(long, value_name = "low|high|auto[:N]", value_parser = clap::value_parser!(LevelArg))]
+    pub level: Option<LevelArg>,
+    /// Let faults happen: drop=RATE (packets), flip=RATE (a bit of a PE in a tick),
+    /// flip=PE:ADDR:BIT@TICK, dead-pe=PE[@TICK], late-host=TICKS, seed=N; a PE is
+    /// pe(1,1,0) or chip(0,0)/pe(1,1,0); may be repeated
+    #[arg(long, value_name = "FAULT[,FAULT]")]
+    pub inject: Vec<String>,
     /// Chip description the bundle was compiled for: a built-in name or a file
     #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
     pub target: String,
@@ -521,6 +535,10 @@ pub struct CheckArgs {
     /// Fail on what is otherwise a warning
     #[arg(long, value_name = "WHAT", value_enum)]
     pub deny: Vec<Deny>,
+    /// Performance level of every PE: 150 MHz, 300 MHz, or chosen by each PE in every
+    /// tick: high if more than N packets wait, else low [default: high]
+    #[arg(long, value_name = "low|high|auto[:N]", value_parser = clap::value_parser!(LevelArg))]
+    pub level: Option<LevelArg>,
     /// Record a node and compare it too; may be repeated
     #[arg(long, value_name = "NODE[:spikes|:v|:i]")]
     pub record: Vec<String>,

@@ -5,6 +5,7 @@ use crate::carried;
 use crate::cli::{Common, CompileArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::{self, Watch};
+use crate::level;
 use crate::options::{self, usage};
 use crate::progress::Progress;
 use crate::render::{Renderer, print};
@@ -36,9 +37,11 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
             .help("leave --stop-after out")
             .into());
     }
+    level::of_compile(args.level)?;
     let records = options::record_requests(&args.record);
     let mut prepared = driver::prepare(&args.net, &args.lowering, &args.read, &args.mapping)?;
     prepared.carry(&args.ports, None)?;
+    prepared.level(args.level);
     let (mut source, mapping) = (prepared.source, prepared.mapping);
     let mut warnings = source.warnings;
     show.show(&warnings);

@@ -5,6 +5,7 @@ use crate::cli::{Common, DuplicateEdges, LoweringArgs, MappingArgs, PortArgs, Re
 use crate::emit::Watch;
 use crate::front;
 use crate::front::data::InputSet;
+use crate::level::{self, LevelArg};
 use crate::options::{self, Mapping, OptionsRecord, RecordRequest, usage};
 use crate::textio;
 use ir::app::Sends;
@@ -36,6 +37,8 @@ pub struct Source {
 pub struct Compiled {
     pub verified: Verified,
     pub images: ImageSet,
+    /// With which the code was generated.
+    pub codegen: codegen::Options,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -218,11 +221,12 @@ pub fn compile(
     }
     let verified = verify(module, &mapping.target.target).map_err(|(_, found)| broken(found))?;
     let images = watch.timed("generate code", || {
-        codegen::compile(&verified, &mapping.target.target)
+        codegen::compile_with(&verified, &mapping.target.target, &mapping.codegen)
     })?;
     Ok(Outcome::Done(Box::new(Compiled {
         verified,
         images,
+        codegen: mapping.codegen,
         warnings,
     })))
 }
@@ -326,6 +330,13 @@ pub fn prepare(
 }
 
 impl Prepared {
+    /// Takes over what `--level` says about programs.
+    pub fn level(&mut self, arg: Option<LevelArg>) {
+        let policy = level::policy(arg, &self.mapping.target.target);
+        self.mapping.codegen.auto_level = policy;
+        self.record.auto_level = policy.map(|p| p.threshold);
+    }
+
     /// Decides what the Inputs carry: what the options say, else what IR text
     /// said, else what the data need (if there are data).
     pub fn carry(&mut self, args: &PortArgs, data: Option<&InputSet>) -> Result<()> {

@@ -240,7 +240,7 @@ pub fn emit(
     let module = compiled.verified.module();
     let needs_code = |k: &EmitKind| matches!(k, EmitKind::Asm | EmitKind::Clif);
     let code = if kinds.iter().any(needs_code) {
-        codegen::listings(&compiled.verified, &target.target)?
+        codegen::listings(&compiled.verified, &target.target, &compiled.codegen)?
     } else {
         Vec::new()
     };

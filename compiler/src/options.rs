@@ -50,6 +50,8 @@ pub struct Mapping {
     pub atoms_per_core: BTreeMap<String, u32>,
     pub schedule: Schedule,
     pub seed: u64,
+    /// Beside the mapping: what programs do.
+    pub codegen: codegen::Options,
 }
 
 impl Mapping {
@@ -136,6 +138,8 @@ pub struct OptionsRecord {
     /// What each Input carries.
     pub inputs: BTreeMap<String, String>,
     pub seed: u64,
+    /// Packets above which a PE takes the high level in a tick, if PEs choose it.
+    pub auto_level: Option<u32>,
 }
 
 impl OptionsRecord {
@@ -175,6 +179,7 @@ impl OptionsRecord {
             schedule: mapping.schedule.name(),
             inputs: BTreeMap::new(),
             seed: mapping.seed,
+            auto_level: mapping.codegen.auto_level.map(|a| a.threshold),
         }
     }
 }
@@ -325,6 +330,7 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             atoms_per_core,
             schedule: args.schedule.unwrap_or(Schedule::Auto),
             seed: args.seed,
+            codegen: codegen::Options::default(),
         }),
         _ => Err(Diagnostics(errors)),
     }

@@ -5,12 +5,15 @@ use crate::bundle;
 use crate::carried;
 use crate::cli::{Common, RunArgs};
 use crate::driver;
-use crate::engines::{self, Feed, RunOptions};
+use crate::engines::{self, Emulation, Feed, RunOptions};
 use crate::front::data::{InputSet, PortSpec};
+use crate::inject;
+use crate::level;
 use crate::options::{self, escape, usage};
 use crate::plot;
 use crate::progress::Progress;
 use crate::render::{Renderer, print};
+use crate::report;
 use crate::summary;
 use crate::textio;
 use crate::trace;
@@ -18,6 +21,7 @@ use ir::diag::{Diagnostics, Result};
 use ir::image::Program;
 use ir::{Code, Diagnostic, Origin};
 use serde_json::json;
+use std::path::Path;
 
 /// Input ports by name. The chip knows the size of a step, not its shape, so
 /// any shape is read and the size is checked afterwards.
@@ -61,6 +65,14 @@ fn check_sizes(program: &Program, set: &InputSet, file: &str) -> Result<()> {
     }
 }
 
+/// The report of a run that injected faults have ended.
+fn failed(path: &Path, args: &RunArgs, errors: &Diagnostics) -> Result<()> {
+    let errors: Vec<report::Warning> = errors.0.iter().map(report::Warning::new).collect();
+    let report = json!({"v": 1, "inject": args.inject, "errors": errors});
+    let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
+    textio::write_file(path, text.as_bytes())
+}
+
 pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     if common.depfile.is_some() && args.output.is_none() {
         return Err(usage("--depfile", "a rule needs an output file")
@@ -70,6 +82,13 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let tracing = trace::asked_for(&args.trace)?;
     let target = options::target(&args.target)?;
     let loaded = bundle::read(&args.bundle, &target)?;
+    let auto = loaded.options.get("auto_level");
+    let auto = auto.and_then(serde_json::Value::as_u64);
+    let emulation = Emulation {
+        continuous: args.continuous,
+        level: level::of_run(args.level, auto)?,
+        faults: inject::parse(&args.inject)?,
+    };
     let requests = options::record_requests(&args.record);
     let spike_on = loaded.options.get("spike_on");
     if !requests.is_empty() && spike_on.and_then(serde_json::Value::as_str) == Some("old") {
@@ -99,10 +118,19 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
         feed,
         &requests,
         run,
-        args.continuous,
+        &emulation,
     );
     progress.finish();
-    let result = result?;
+    let result = match result {
+        Ok(result) => result,
+        Err(errors) => {
+            // What a fault on purpose brought down is a result that was asked for.
+            if let (Some(path), false) = (&args.report, args.inject.is_empty()) {
+                failed(path, args, &errors)?;
+            }
+            return Err(errors);
+        }
+    };
     show.show(&result.report.warnings());
     show.show(&result.notices);
 
@@ -122,7 +150,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     let summary = summary::run(&loaded.images.name, &set, &result.tracks, &result.latencies);
     if let Some(path) = &args.report {
         let report = json!({
-            "v": 1, "summary": summary, "emulated": result.report,
+            "v": 1, "summary": summary, "emulated": result.report, "inject": args.inject,
             "host_ms_per_sample": result.host.as_secs_f64() * 1e3,
             "options": loaded.options, "assumptions": crate::report::assumptions(&target),
         });
@@ -139,6 +167,11 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
                 r.cycles_per_step.p50,
                 r.missed_deadlines,
                 result.host.as_secs_f64() * 1e3
+            ));
+            text.push_str(&level::energy_line(
+                &r.energy_uj_per_step,
+                r.power_mw,
+                r.level,
             ));
         }
         print(&text)?;

@@ -149,9 +149,11 @@ codes! {
         "The program wrote to more DRAM than the host can hold or the emulator allows.";
     PacketsLost "W0815" "packets were lost between PEs"
         "A link is dead or leads to no chip with a routing table, tables lead in circles, or more packets were under way than any buffer holds. The message says which; the report counts them.";
+    Injected "W0822" "faults were injected on purpose"
+        "s2c run --inject lets packets vanish, PEs stop, bits flip or the host be late. What the run shows is what the network makes of that, not what it computes on a sound machine.";
     MacArray "W0820" "the MAC array did not compute what was meant"
         "An accumulator overflowed, a result did not fit its width, or the array refused to start. The message says how often and on which PE.";
-    TraceLimit "W0815" "a trace is not complete"
+    TraceLimit "W0823" "a trace is not complete"
         "There were more events than --trace-limit allows; each traced PE has the same share of it.";
     TransferRefused "W0821" "a block transfer was refused"
         "A transfer broke a rule of the DMA or of DRAM and moved nothing. The message says how often, on which PE, and why.";

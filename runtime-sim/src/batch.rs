@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 /// Samples with `keep_state` depend on the one before, so a batch that has one
 /// runs in order on a single machine.
 pub fn run_batch(machine: &Machine, samples: &[SampleRun], threads: usize) -> Result<BatchResult> {
-    let timed = |machine: &mut Machine, sample: &SampleRun| {
+    let timed = |machine: &mut Machine, number: usize, sample: &SampleRun| {
         let begin = Instant::now();
-        let result = machine.run_sample(sample);
+        let result = machine.run_numbered(sample, number as u64);
         (result, begin.elapsed())
     };
     let runs: Vec<(Result<SampleResult>, Duration)> = if samples.iter().any(|s| s.keep_state) {
         let mut machine = machine.clone();
-        samples.iter().map(|s| timed(&mut machine, s)).collect()
+        let numbered = samples.iter().enumerate();
+        numbered.map(|(i, s)| timed(&mut machine, i, s)).collect()
     } else {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -31,14 +32,14 @@ pub fn run_batch(machine: &Machine, samples: &[SampleRun], threads: usize) -> Re
         // A machine that has run keeps its decoded code: clones are used again.
         let idle: Mutex<Vec<Machine>> = Mutex::new(Vec::new());
         let locked = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = |sample: &SampleRun| {
+        let run = |(number, sample): (usize, &SampleRun)| {
             let waiting = locked().pop();
             let mut machine = waiting.unwrap_or_else(|| machine.clone());
-            let run = timed(&mut machine, sample);
+            let run = timed(&mut machine, number, sample);
             locked().push(machine);
             run
         };
-        pool.install(|| samples.par_iter().map(run).collect())
+        pool.install(|| samples.par_iter().enumerate().map(run).collect())
     };
     let mut batch = BatchResult::default();
     for (result, time) in runs {

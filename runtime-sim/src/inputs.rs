@@ -238,6 +238,11 @@ impl Feeder {
         events
     }
 
+    /// How many events the slice has in a tick.
+    pub(crate) fn count(&self, sample: &SampleRun, tick: u32) -> u64 {
+        self.events(sample, tick).len() as u64
+    }
+
     /// The bytes of the window that begins with `tick`, if the one before ends
     /// there. Ticks beyond the sample's events are zero counts.
     pub(crate) fn window(&mut self, sample: &SampleRun, tick: u32) -> Result<Option<Vec<u8>>> {

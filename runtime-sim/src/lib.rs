@@ -24,7 +24,9 @@ pub mod clock;
 mod coupled;
 pub mod cpu;
 pub mod dram;
+pub mod energy;
 pub mod host;
+pub mod inject;
 pub mod inputs;
 pub mod link_report;
 pub mod links;
@@ -46,6 +48,7 @@ pub mod trace;
 
 pub use batch::run_batch;
 pub use clock::Level;
+pub use inject::{Injected, Injection};
 pub use inputs::{Event, SampleRun, Taps};
 pub use mac_report::MacReport;
 pub use machine::Machine;

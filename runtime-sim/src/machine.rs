@@ -4,6 +4,7 @@ use crate::chip::{Chips, Shuffle};
 use crate::clock::Level;
 use crate::coupled::Links;
 use crate::cpu::Engine;
+use crate::inject::Injection;
 use crate::inputs::SampleRun;
 use crate::load;
 use crate::pe::{Fixed, Pe, Snapshot};
@@ -35,6 +36,10 @@ pub struct Machine {
     start: u64,
     /// Machine time of one tick.
     period: u64,
+    /// The level at which every PE begins.
+    level: Level,
+    /// What is to go wrong.
+    faults: Arc<Injection>,
     started: bool,
 }
 
@@ -79,6 +84,8 @@ impl Machine {
             hosts: parts.hosts,
             start: 0,
             period: cycles_per_tick(target, images.time_step_us, &images.program),
+            level,
+            faults: Arc::default(),
             started: false,
         };
         machine.start_up()?;
@@ -182,10 +189,25 @@ impl Machine {
         self.pes.iter().map(|pe| &pe.fixed)
     }
 
+    /// Lets faults happen in every run from now on.
+    pub fn inject(&mut self, faults: Injection) -> Result<()> {
+        let pes: Vec<GlobalPe> = self.pes().collect();
+        let sram = self.pes.iter().map(|pe| pe.memory().size()).min();
+        faults.check(&pes, u32::try_from(sram.unwrap_or(0)).unwrap_or(u32::MAX))?;
+        self.faults = Arc::new(faults);
+        Ok(())
+    }
+
     /// Runs one sample, from the loaded state unless `sample.keep_state`.
     ///
     /// After an error the machine is in the state in which the error was found.
     pub fn run_sample(&mut self, sample: &SampleRun) -> Result<SampleResult> {
+        self.run_numbered(sample, 0)
+    }
+
+    /// As [`Machine::run_sample`]; which packets and bits are hit by injected faults
+    /// depends on the sample's `number`.
+    pub fn run_numbered(&mut self, sample: &SampleRun, number: u64) -> Result<SampleResult> {
         sample.check(&self.program)?;
         if !sample.keep_state {
             self.reset();
@@ -214,6 +236,9 @@ impl Machine {
         };
         let mut plan = Plan::new(sample, &self.program, end_time, index_of)?;
         let mut sessions = plan.sessions(&mut self.hosts, &self.chips.ranges());
+        for session in &mut sessions {
+            session.inject(&self.faults, number);
+        }
         self.chips.begin_run();
         for pe in &mut self.pes {
             pe.begin_run(first);
@@ -239,11 +264,13 @@ impl Machine {
         let seen = Seen::of(sessions, self.pes.iter_mut().map(Pe::memory_mut))?;
         Ok(SampleResult {
             ticks: sample.ticks,
+            level: self.level,
             time: end.saturating_sub(first),
             spikes: seen.spikes,
             v: seen.v,
             i: seen.i,
             frames: seen.frames,
+            injected: seen.injected,
             windows: seen.windows,
             record_reads: seen.record_reads,
             pes: self.pes.iter_mut().map(Pe::end_run).collect(),

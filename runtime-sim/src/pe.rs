@@ -12,6 +12,7 @@
 //! work costs is counted in core cycles.
 
 mod autopsy;
+mod faults;
 mod trace;
 
 use crate::bus::Bus;
@@ -24,6 +25,7 @@ use crate::report::{MISSED_KEPT, Missed, PeStats};
 use crate::session::Session;
 use crate::symbols::Symbols;
 use crate::trace::{Recorder, What};
+use faults::Faults;
 use ir::diag::Result;
 use ir::geometry::GlobalPe;
 use std::sync::Arc;
@@ -65,8 +67,11 @@ pub(crate) struct Pe {
     /// Core counter at the beginning of the run.
     instructions_before: u64,
     changes_before: u64,
+    faults: Faults,
     /// The time from which time and cycles by level are counted.
     count_from: u64,
+    /// What the MAC array will have done by then.
+    macs_before: [u64; 2],
 }
 
 /// Where a PE is in its ticks.
@@ -125,7 +130,9 @@ impl Pe {
             trace: None,
             instructions_before: 0,
             changes_before: 0,
+            faults: Faults::default(),
             count_from: 0,
+            macs_before: [0; 2],
         }
     }
 
@@ -239,6 +246,8 @@ impl Pe {
         self.stats = PeStats::new(self.fixed.place);
         self.bus.clock.take_spent(first);
         self.count_from = first;
+        self.macs_before = self.bus.mla.cell_macs_by(first);
+        self.faults = Faults::default();
         self.changes_before = self.bus.clock.changes();
         self.instructions_before = self.core.instructions;
         self.bus.comms.restart_counts();
@@ -259,7 +268,10 @@ impl Pe {
 
     /// The run ends at `end` for the whole machine: counts the time at each level.
     pub(crate) fn account(&mut self, end: u64) {
-        self.stats.time_at = self.bus.clock.take_spent(end);
+        self.stats.activity.time = self.bus.clock.take_spent(end);
+        let macs = self.bus.mla.cell_macs_by(end);
+        let done = |level: usize| macs[level].saturating_sub(self.macs_before[level]);
+        self.stats.activity.macs = [done(0), done(1)];
     }
 
     /// Ends a run and hands over its counters.
@@ -268,13 +280,15 @@ impl Pe {
         let ring = self.bus.comms.counts();
         stats.level_changes = self.bus.clock.changes() - self.changes_before;
         stats.instructions = self.core.instructions - self.instructions_before;
+        stats.activity.packets = stats.sent;
+        stats.mla = self.bus.mla.activity();
+
         stats.received = ring.received;
         stats.dropped = ring.dropped;
         stats.ring_waited = ring.waited;
         stats.unreceived = ring.unreceived;
         stats.stripped = ring.stripped;
         stats.ring_high_water = ring.high_water;
-        stats.mla = self.bus.mla.activity();
         stats.links = self.bus.outside.take_stats();
         stats
     }
@@ -469,8 +483,10 @@ impl Pe {
         let exit = self.run_core(limit);
         let cycles = self.core.cycle - cycle;
         self.stats.busy_cycles += cycles;
-        if time >= self.count_from {
-            self.stats.busy_at[level.index()] += cycles;
+        if time < from {
+            self.macs_before = self.bus.mla.cell_macs_by(from);
+        } else {
+            self.stats.activity.busy[level.index()] += cycles;
             self.stats.busy_time += self.time() - time;
         }
         self.bus.service(&mut self.memory);
@@ -512,7 +528,12 @@ impl Pe {
         if awake {
             self.miss(tick.unwrap_or(0));
         }
-        if tick.map_or(0, |t| t + 1) >= session.ticks() {
+        let next = tick.map_or(0, |t| t + 1);
+        if next >= session.ticks() {
+            self.work.ended = true;
+            return Ok(true);
+        }
+        if session.injects() && self.suffer(next, session) {
             self.work.ended = true;
             return Ok(true);
         }
@@ -570,6 +591,9 @@ impl Pe {
     /// are known and a program that never ends is found in short runs too. What
     /// it sends no longer counts.
     pub(crate) fn finish_work(&mut self) -> Result<()> {
+        if self.faults.dead {
+            return Ok(());
+        }
         self.bus.comms.set_horizon(u64::MAX);
         loop {
             let device = self.bus.due().unwrap_or(u64::MAX);

@@ -211,10 +211,14 @@ pub(crate) fn collect(
     if !pe.has_sent() {
         return;
     }
-    let (mut sequence, sent) = pe.take_sent();
-    for (packet, tick) in sent {
+    let place = pe.fixed.place;
+    let (first, sent) = pe.take_sent();
+    for (sequence, (packet, tick)) in (first..).zip(sent) {
         if let Some(tick) = tick {
             session.sent(packet.key, packet.payload, tick);
+        }
+        if session.loses(place, sequence) {
+            continue;
         }
         all.push(Injection {
             time: packet.cycle,
@@ -222,6 +226,5 @@ pub(crate) fn collect(
             sequence,
             packet,
         });
-        sequence += 1;
     }
 }

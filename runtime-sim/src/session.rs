@@ -2,15 +2,18 @@
 //! looks at packets and memory.
 
 use crate::cpu::Memory;
+use crate::inject::{Injected, Injection};
 use crate::inputs::{Atoms, Event, Feeder, SampleRun};
 use crate::report::{Frame, SpikeTap, StateTap};
 use ir::Origin;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
+use ir::geometry::GlobalPe;
 use ir::image::{PopulationInfo, Program, SliceInfo};
 use ir::memory::{control, record};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What the host does at one PE.
 #[derive(Clone, Debug, Default)]
@@ -195,6 +198,8 @@ impl<'a> Plan<'a> {
                 frames: Vec::new(),
                 windows: 0,
                 record_reads: 0,
+                faults: None,
+                injected: Injected::default(),
             });
         }
         sessions
@@ -210,6 +215,7 @@ pub(crate) struct Seen {
     pub(crate) frames: Vec<Frame>,
     pub(crate) windows: u64,
     pub(crate) record_reads: u64,
+    pub(crate) injected: Injected,
 }
 
 impl Seen {
@@ -264,6 +270,7 @@ impl Seen {
             seen.frames.append(&mut session.frames);
             seen.windows += session.windows;
             seen.record_reads += session.record_reads;
+            seen.injected.add(&session.injected);
         }
         for tap in &mut seen.spikes {
             tap.ticks.iter_mut().for_each(|row| row.sort_unstable());
@@ -311,6 +318,9 @@ pub(crate) struct Session<'a> {
     frames: Vec<Frame>,
     windows: u64,
     record_reads: u64,
+    /// What is to go wrong, and in which sample.
+    faults: Option<(Arc<Injection>, u64)>,
+    injected: Injected,
 }
 
 impl Session<'_> {
@@ -323,13 +333,71 @@ impl Session<'_> {
         self.plan.sample.ticks
     }
 
+    /// Lets `faults` happen in this run, the one of sample `sample`.
+    pub(crate) fn inject(&mut self, faults: &Arc<Injection>, sample: u64) {
+        if **faults != Injection::default() {
+            self.faults = Some((Arc::clone(faults), sample));
+        }
+    }
+
+    /// Whether anything may go wrong on purpose.
+    pub(crate) fn injects(&self) -> bool {
+        self.faults.is_some()
+    }
+
+    /// Whether a packet is lost on purpose.
+    pub(crate) fn loses(&mut self, source: GlobalPe, sequence: u64) -> bool {
+        let Some((faults, sample)) = &self.faults else {
+            return false;
+        };
+        let lost = faults.drops(*sample, source, sequence);
+        self.injected.packets_dropped += u64::from(lost);
+        lost
+    }
+
+    /// Flips what is to flip in `pe` at the beginning of `tick`: address and bit.
+    pub(crate) fn flip(&mut self, pe: GlobalPe, tick: u32, memory: &mut Memory) -> Vec<(u32, u8)> {
+        let Some((faults, sample)) = &self.faults else {
+            return Vec::new();
+        };
+        let size = u32::try_from(memory.size()).unwrap_or(u32::MAX);
+        let flips: Vec<(u32, u8)> = faults.flips(*sample, pe, tick, size).collect();
+        for &(addr, bit) in &flips {
+            let byte = memory.byte(addr).unwrap_or(0);
+            if memory.write(addr, &[byte ^ 1 << (bit & 7)]).is_some() {
+                self.injected.bits_flipped += 1;
+            }
+        }
+        flips
+    }
+
+    /// Whether `pe` stops before `tick`.
+    pub(crate) fn stops(&mut self, pe: GlobalPe, tick: u32) -> bool {
+        let Some((faults, _)) = &self.faults else {
+            return false;
+        };
+        let stops = faults.stops(pe, tick);
+        self.injected.pes_stopped += u64::from(stops);
+        stops
+    }
+
+    fn late_host(&self) -> u32 {
+        self.faults.as_ref().map_or(0, |(f, _)| f.late_host)
+    }
+
     /// A PE is about to begin its `work`-th piece of work.
     pub(crate) fn work_begins(&mut self, pe: usize, work: u32, memory: &mut Memory) -> Result<()> {
+        let late = self.late_host();
         let Some(host) = self.hosts.get_mut(pe.wrapping_sub(self.first)) else {
             return Ok(());
         };
         for feeder in &mut host.feeders {
-            if let Some(window) = feeder.window(self.plan.sample, work)? {
+            // A late host does everything so many ticks later, until it falls silent.
+            let Some(due) = work.checked_sub(late) else {
+                continue;
+            };
+            if let Some(window) = feeder.window(self.plan.sample, due)? {
+                self.injected.windows_late += u64::from(late > 0);
                 let pointer = feeder.slice.control_addr + control::EVENTS_READ;
                 let written = memory
                     .write(feeder.addr, &window)
@@ -392,10 +460,16 @@ impl Session<'_> {
         &mut self,
         memories: &mut impl Iterator<Item = &'m mut Memory>,
     ) -> Result<()> {
+        let ticks = self.plan.sample.ticks;
+        let late = ticks.saturating_sub(self.late_host())..ticks;
         for host in self.hosts.iter() {
             let Some(memory) = memories.next() else {
                 return Ok(());
             };
+            for feeder in &host.feeders {
+                let lost = late.clone().map(|t| feeder.count(self.plan.sample, t));
+                self.injected.events_lost += lost.sum::<u64>();
+            }
             for recorder in &host.recorders {
                 let used = recorder.used(memory)?;
                 recorder.empty(used, memory, &mut self.frames)?;

@@ -46,10 +46,16 @@ fn work_takes_the_same_cycles_and_twice_the_time_at_the_low_level() {
     for (l, h) in low.pes.iter().zip(&high.pes) {
         assert_eq!(l.tick_cycles, h.tick_cycles);
         assert_eq!(l.instructions, h.instructions);
-        assert_eq!(l.busy_at, [h.busy_at[1], 0]);
-        assert_eq!(h.busy_at[0], 0);
-        assert_eq!((l.busy_time, h.busy_time), (2 * l.busy_at[0], h.busy_at[1]));
-        assert_eq!((l.time_at, h.time_at), ([low.time, 0], [0, high.time]));
+        assert_eq!(l.activity.busy, [h.activity.busy[1], 0]);
+        assert_eq!(h.activity.busy[0], 0);
+        assert_eq!(
+            (l.busy_time, h.busy_time),
+            (2 * l.activity.busy[0], h.activity.busy[1])
+        );
+        assert_eq!(
+            (l.activity.time, h.activity.time),
+            ([low.time, 0], [0, high.time])
+        );
     }
     // The timers' reference does not follow the level: six ticks of 100 us.
     for result in [low, high] {

@@ -4,7 +4,7 @@
 use crate::random::Case;
 use compiler::carried::Carried;
 use compiler::cli::Align;
-use compiler::engines::{self, Feed, RunOptions};
+use compiler::engines::{self, Emulation, Feed, RunOptions};
 use compiler::front::data::{Elements, InputSet, Port, ports_of};
 use compiler::options::RecordRequest;
 use compiler::tracks::{Kind, Track};
@@ -147,7 +147,7 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
     let wrong = |stage: &str, e: &Diagnostics| Verdict::Wrong(format!("{stage}: {}", lines(e)));
     let (fixed, _) =
         engines::fixed::<f32>(app, feed, &requests, run).map_err(|e| wrong("fixed", &e))?;
-    let chip = engines::emulate(&images, target, feed, &requests, run, false)
+    let chip = engines::emulate(&images, target, feed, &requests, run, &Emulation::default())
         .map_err(|e| wrong("emulator", &e))?;
     let report = &chip.report;
     if report.missed_deadlines > 0 {

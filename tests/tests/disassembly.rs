@@ -92,7 +92,8 @@ fn objdump_reads_what_the_encoder_meant() {
         ] {
             let verified = pipeline::map(pipeline::load(net, weights), &target);
             let images = codegen::compile(&verified, &target).expect("it compiles");
-            let listings = codegen::listings(&verified, &target).expect("it lists");
+            let listings = codegen::listings(&verified, &target, &codegen::Options::default())
+                .expect("it lists");
             let folder = tempfile::tempdir().expect("a scratch folder");
             for code in &listings {
                 let place = verified.module().placements[&code.vertex];

@@ -8,6 +8,7 @@
 pub mod dma;
 pub mod explog;
 pub mod ipi;
+pub mod level;
 pub mod mla;
 pub mod packet;
 pub mod rng;

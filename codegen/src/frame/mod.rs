@@ -16,4 +16,4 @@ pub mod vectors;
 pub mod wait;
 
 pub use startup::{Reset, Ring, Start};
-pub use tick::{LateOffset, Record, Step, Tick};
+pub use tick::{LateOffset, Level, Record, Step, Tick, Waiting};

@@ -1,5 +1,6 @@
 //! The tick: the handler of the timer interrupt.
 
+use crate::devices::level::AutoLevel;
 use crate::kernels::{
     Addressing, Kernel, KernelBuilder, Receive, Slots, Source, Update, Values, build,
 };
@@ -41,10 +42,50 @@ pub struct Record {
     pub atoms: u32,
 }
 
+/// The performance level is set before anything else in a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub policy: AutoLevel,
+    pub waiting: Waiting,
+}
+
+/// What the policy takes for the queued packets of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The entries of the receive ring, of so many words each.
+    Ring { words: u32 },
+    /// The events that a source sends in the tick.
+    Events,
+    /// A PE that receives nothing has no packets.
+    Nothing,
+}
+
+impl Level {
+    fn emit(self, kb: &mut KernelBuilder<'_>, target: &Target, control: u32) {
+        let waiting = match self.waiting {
+            Waiting::Ring { words } => {
+                let n = kb.load_at(target.comms.base + target.comms.dma_n_words);
+                if words == 1 {
+                    n
+                } else {
+                    kb.div_const(n, words)
+                }
+            }
+            Waiting::Events => {
+                let events = kb.load_at(control + control::EVENTS_READ);
+                kb.load_word(events, 0)
+            }
+            Waiting::Nothing => kb.int(0),
+        };
+        self.policy.emit(kb, target, waiting);
+    }
+}
+
 /// `tick()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
     pub control: u32,
+    pub level: Option<Level>,
     pub receives: bool,
     /// The neuron update, if the vertex has neurons.
     pub step: Option<Step>,
@@ -65,6 +106,9 @@ impl Tick {
         let timer = &target.timer;
         let one = kb.int(1);
         kb.store_at(one, timer.base + timer.int_clr);
+        if let Some(level) = self.level {
+            level.emit(kb, target, self.control);
+        }
         let tick = kb.load_at(self.control + control::TICK);
         // First, so that it sees only what the tick before sent.
         if self.receives {

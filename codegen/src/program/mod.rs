@@ -5,7 +5,9 @@ mod data;
 mod neuron;
 mod rows;
 
-use crate::frame::{Record, Reset, Ring, Start, Step, Tick, startup};
+use crate::Options;
+use crate::devices::level::AutoLevel;
+use crate::frame::{Level, Record, Reset, Ring, Start, Step, Tick, Waiting, startup};
 use crate::kernels::{
     Addressing, Carries, Kernel, Receive, RowKernel, Send, Slots, Source, Update, Values,
 };
@@ -158,7 +160,7 @@ impl<'a> Site<'a> {
         })
     }
 
-    pub(crate) fn program(&self) -> Result<Program, Diagnostic> {
+    pub(crate) fn program(&self, options: &Options) -> Result<Program, Diagnostic> {
         let control = self.region(RegionKind::Control)?.addr;
         let send = Send::of(&self.target.comms);
         let neuron = self.neuron()?;
@@ -190,6 +192,9 @@ impl<'a> Site<'a> {
             },
             tick: Tick {
                 control,
+                level: options
+                    .auto_level
+                    .map(|policy| self.level(policy, receive.as_ref())),
                 receives: receive.is_some(),
                 step: neuron.map(|n| self.step(n, values.is_some())).transpose()?,
                 source: neuron.is_none(),
@@ -203,6 +208,18 @@ impl<'a> Site<'a> {
             update,
             source: source.transpose()?,
         })
+    }
+
+    /// How the policy counts: packets in the ring, or what a source will send.
+    fn level(&self, policy: AutoLevel, receive: Option<&Receive>) -> Level {
+        let waiting = match receive {
+            Some(r) => Waiting::Ring {
+                words: if r.payload { 2 } else { 1 },
+            },
+            None if self.population.model == Model::SpikeSource => Waiting::Events,
+            None => Waiting::Nothing,
+        };
+        Level { policy, waiting }
     }
 
     fn step(&self, neuron: &DiscreteNeuron, values: bool) -> Result<Step, Diagnostic> {

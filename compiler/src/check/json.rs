@@ -4,6 +4,7 @@ use crate::compare::Comparison;
 use crate::options::OptionsRecord;
 use crate::report::Resources;
 use runtime_sim::RunReport;
+use runtime_sim::energy::Parts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,22 +64,16 @@ pub(super) struct EmulatedJson {
     pub(super) instructions_per_sample: u64,
     pub(super) cycles_per_step: Cycles,
     pub(super) missed_deadlines: u64,
-    pub(super) energy_uj_per_step: Energy,
+    /// The level at which the run began.
+    pub(super) level: &'static str,
+    pub(super) energy_uj_per_step: Parts,
+    pub(super) power_mw: f64,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Cycles {
     pub(super) max: u64,
     pub(super) p50: u64,
-}
-
-/// There is no energy model yet; the fields are there and null.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Energy {
-    total: Option<f64>,
-    arm: Option<f64>,
-    mla: Option<f64>,
-    sleep: Option<f64>,
 }
 
 impl EmulatedJson {
@@ -92,7 +87,9 @@ impl EmulatedJson {
                 p50: report.cycles_per_step.p50,
             },
             missed_deadlines: report.missed_deadlines,
-            energy_uj_per_step: Energy::default(),
+            level: report.level,
+            energy_uj_per_step: report.energy_uj_per_step,
+            power_mw: report.power_mw,
         }
     }
 }

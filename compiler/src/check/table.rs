@@ -2,6 +2,7 @@
 
 use super::json::CheckReport;
 use crate::compare::Comparison;
+use crate::level;
 use crate::options::escape;
 use crate::report::human_table;
 use std::fmt::Write;
@@ -83,6 +84,8 @@ pub(super) fn human(r: &CheckReport) -> String {
             "  cycles per step: at most {}, median {}; missed deadlines: {}",
             e.cycles_per_step.max, e.cycles_per_step.p50, e.missed_deadlines
         );
+        let energy = level::energy_line(&e.energy_uj_per_step, e.power_mw, e.level);
+        out.push_str(&energy);
         let _ = writeln!(
             out,
             "  emulation: {:.3} ms and {} instructions per sample",

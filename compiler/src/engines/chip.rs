@@ -10,7 +10,9 @@ use ir::image::{ImageSet, PopulationInfo, Program};
 use ir::neuron::Neuron;
 use ir::{Code, Diagnostic, Observable, Origin, PopId, Series, Target};
 use rayon::prelude::*;
-use runtime_sim::{Event, Machine, RunReport, SampleResult, SampleRun, Taps, run_batch};
+use runtime_sim::{
+    Event, Injection, Level, Machine, RunReport, SampleResult, SampleRun, Taps, run_batch,
+};
 use std::time::Duration;
 
 /// A population that is shown: one for each output, then one for each recording.
@@ -272,6 +274,17 @@ fn shown_in_program(program: &Program, requests: &[RecordRequest]) -> Result<Sho
     })
 }
 
+/// How the chip is emulated.
+#[derive(Clone, Debug, Default)]
+pub struct Emulation {
+    /// Keep state from one sample to the next.
+    pub continuous: bool,
+    /// At which every PE begins.
+    pub level: Level,
+    /// What is to go wrong.
+    pub faults: Injection,
+}
+
 /// Runs the images on the emulated chip.
 pub fn emulate(
     images: &ImageSet,
@@ -279,7 +292,7 @@ pub fn emulate(
     feed: Feed<'_>,
     requests: &[RecordRequest],
     options: RunOptions<'_>,
-    continuous: bool,
+    emulation: &Emulation,
 ) -> Result<Emulated> {
     let program = &images.program;
     let show = shown_in_program(program, requests)?;
@@ -312,11 +325,12 @@ pub fn emulate(
                 ticks,
                 inputs: inputs.collect(),
                 taps: taps.clone(),
-                keep_state: continuous && i > 0,
+                keep_state: emulation.continuous && i > 0,
             })
         })
         .collect::<Result<_>>()?;
-    let mut machine = Machine::load(images, target)?;
+    let mut machine = Machine::load_at(images, target, emulation.level)?;
+    machine.inject(emulation.faults.clone())?;
     machine.set_engine(options.engine);
     let mut notices = Vec::new();
     let batch = match options.trace {

@@ -15,7 +15,7 @@ mod chip;
 pub const EARLY_ROWS: &str = "recorded rows: with --spike-on old the chip sends a spike as soon as \
     it is known; its packets may stand one step before golden's row";
 
-pub use chip::{Emulated, emulate, fixed};
+pub use chip::{Emulated, Emulation, emulate, fixed};
 
 use crate::carried::Carried;
 use crate::cli::Align;

@@ -297,6 +297,20 @@ impl Target {
         if self.comms.full_policy > 2 {
             return wrong("comms.full_policy must be 0, 1 or 2");
         }
+        let e = &self.energy;
+        let rows = [
+            [e.off_low_uw, e.sleep_low_uw, e.arm_low_uw],
+            [e.off_low_uw, e.sleep_low_uw, e.mla_low_uw],
+            [e.off_high_uw, e.sleep_high_uw, e.arm_high_uw],
+            [e.off_high_uw, e.sleep_high_uw, e.mla_high_uw],
+        ];
+        if rows.iter().any(|row| !row.is_sorted())
+            || [u64::from(e.pes), e.mla_low_gops, e.mla_high_gops].contains(&0)
+        {
+            return wrong(
+                "the powers in [energy] must ascend from off to sleep to arm and mla, and pes and gops be above 0",
+            );
+        }
         if self.planning.deadline_percent > 100 || self.planning.activity_percent > 100 {
             return wrong("percentages in [planning] may not exceed 100");
         }

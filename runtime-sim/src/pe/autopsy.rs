@@ -44,9 +44,7 @@ impl Pe {
                 .help("declare it where the program is made (`Program::coupling`)")
                 .into();
         }
-        self.circumstances(d)
-            .help("this is a bug in s2c; please report it with the input that shows it")
-            .into()
+        self.circumstances(d).help(self.advice()).into()
     }
 
     pub(super) fn stopped(&self, why: &str) -> Diagnostics {
@@ -73,6 +71,7 @@ impl Pe {
 
     /// Tick, callers, registers, packets.
     fn circumstances(&self, d: Diagnostic) -> Diagnostic {
+        let d = self.suffered(d);
         let d = match self.tick() {
             Some(tick) => d.note(format!("in tick {tick}")),
             None => d.note("before the first tick"),

@@ -144,6 +144,25 @@ impl Mla {
         self.activity
     }
 
+    /// Products in 8-bit cells until machine time `time`, by level; of a job that
+    /// runs, the share of its time that is over.
+    pub fn cell_macs_by(&self, time: u64) -> [u64; 2] {
+        let mut macs = self.activity.cell_macs;
+        let (timed, due) = match &self.state {
+            State::Starting(timed) => (timed, timed.at.saturating_add(timed.span)),
+            State::Running { timed, due, .. } => (timed, *due),
+            // The array has done its part.
+            State::Storing(timed, _) | State::Ending(timed, ..) => (timed, 0),
+            State::Idle | State::Fetching { .. } | State::Failing(_) => return macs,
+        };
+        let all = timed.job.macs() * timed.job.cells(&self.registers);
+        let span = timed.span.max(1);
+        let over = span - due.saturating_sub(time).min(span);
+        let share = u128::from(all) * u128::from(over) / u128::from(span);
+        macs[timed.level] += u64::try_from(share).unwrap_or(u64::MAX);
+        macs
+    }
+
     /// Starts new counts.
     pub fn restart_counts(&mut self) {
         self.activity = Activity::default();
