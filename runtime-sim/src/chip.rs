@@ -381,7 +381,9 @@ impl Chips {
             return;
         };
         for &(place, set) in &exit.qpes {
-            let time = chip.traffic.from_router(&self.mesh, place, out, counts);
+            let time = chip
+                .traffic
+                .away_from_router(&self.mesh, place, out, counts);
             let time = units(time);
             for p in (0..4).filter(|p| set >> p & 1 != 0) {
                 let index = chip.pe_at.get(slot(place, p)).copied().unwrap_or(NOBODY);

@@ -96,7 +96,7 @@ pub struct Mesh {
     /// Links of all paths below, one after the other.
     links: Vec<u16>,
     to_router: Vec<Range<u32>>,
-    from_router: Vec<Range<u32>>,
+    away_from_router: Vec<Range<u32>>,
 }
 
 impl Mesh {
@@ -110,7 +110,7 @@ impl Mesh {
             qpe,
             links: Vec::new(),
             to_router: vec![0..0; PLACES],
-            from_router: vec![0..0; PLACES],
+            away_from_router: vec![0..0; PLACES],
         };
         let router = router_block(target);
         for place in (0..PLACES as u8).filter(|&p| qpe[usize::from(p)]) {
@@ -125,7 +125,7 @@ impl Mesh {
             };
             let (to, from) = (ways(true), ways(false));
             mesh.to_router[usize::from(place)] = mesh.keep(&to);
-            mesh.from_router[usize::from(place)] = mesh.keep(&from);
+            mesh.away_from_router[usize::from(place)] = mesh.keep(&from);
         }
         mesh
     }
@@ -150,8 +150,8 @@ impl Mesh {
     }
 
     /// Links from the event router to a QPE.
-    pub fn from_router(&self, place: Place) -> &[u16] {
-        self.from_router
+    pub fn away_from_router(&self, place: Place) -> &[u16] {
+        self.away_from_router
             .get(usize::from(place))
             .map_or(&[], |r| self.kept(r))
     }
@@ -411,7 +411,7 @@ impl Traffic {
     }
 
     /// From the event router to a QPE.
-    pub fn from_router(
+    pub fn away_from_router(
         &mut self,
         mesh: &Mesh,
         to: Place,
@@ -419,7 +419,7 @@ impl Traffic {
         counts: &mut NetworkCounts,
     ) -> u64 {
         let port = OUT + usize::from(to) % PLACES;
-        self.travel(mesh.from_router(to), time, [None, Some(port)], counts)
+        self.travel(mesh.away_from_router(to), time, [None, Some(port)], counts)
     }
 
     /// Through the event router.
@@ -443,7 +443,10 @@ pub fn alone(target: &Target, mesh: &Mesh, pe: PeCoord) -> (u64, u64) {
     let hop = Timing::new(target).hop;
     let cost = |links: &[u16]| units(links.len() as u64 * hop);
     let place = place_of(pe);
-    (cost(mesh.to_router(place)), cost(mesh.from_router(place)))
+    (
+        cost(mesh.to_router(place)),
+        cost(mesh.away_from_router(place)),
+    )
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Ways {
         self.alone.get(index).map_or(0, |way| way.0)
     }
 
-    fn from_router(&self, index: usize) -> u64 {
+    fn away_from_router(&self, index: usize) -> u64 {
         self.alone.get(index).map_or(0, |way| way.1)
     }
 }
@@ -71,13 +71,13 @@ impl Chips {
                         lose(pes, source);
                     }
                     for index in to.unwrap_or_default() {
-                        let at = at_router + self.ways.from_router(index);
+                        let at = at_router + self.ways.away_from_router(index);
                         self.hand_over(pes, source, index, sent, at, now);
                     }
                 }
                 Way::Core(place) if place.chip == from.chip => match index_of(pes, place) {
                     Some(index) => {
-                        let at = at_router + self.ways.from_router(index);
+                        let at = at_router + self.ways.away_from_router(index);
                         self.hand_over(pes, source, index, sent, at, now);
                     }
                     None => lose(pes, source),

@@ -41,7 +41,7 @@ fn of_another_architecture(hw1: u16, hw2: u16, text: &str) -> bool {
         return hw1 >> 4 == 0xe8d || hw1 >> 4 == 0xe8c;
     }
     // Advanced SIMD: data processing (1110 1111, 1111 1111) and structures (1111 1001).
-    if matches!(hw1 >> 8, 0xef | 0xff) || hw1 & 0xff10 == 0xf900 || hw1 & 0xff10 == 0xf920 {
+    if matches!(hw1 >> 8, 0xef | 0xff) || hw1 & 0xff10 == 0xf900 {
         return true;
     }
     let coprocessor = hw1 & 0xec00 == 0xec00;

@@ -1,9 +1,8 @@
 //! Emitted loads on all PEs of a chip take what was measured of the chip.
 
 use codegen::devices::level;
-use codegen::kernels::{Addressing, Kernel, KernelBuilder, build};
+use codegen::kernels::{Addressing, Kernel, KernelBuilder, Value, build};
 use codegen::thumb;
-use cranelift_codegen::ir::Value;
 use ir::Target;
 use ir::geometry::{ChipCoord, PeCoord};
 use ir::image::{ChipImage, ImageSet, PeImage, Program, Segment};
@@ -63,6 +62,7 @@ fn images(pes: Vec<PeImage>) -> ImageSet {
         name: "load".to_owned(),
         target: Target::spinnaker2().name,
         time_step_us: TICK_US,
+        machine: ir::machine::Machine::new(1, 1),
         chips: vec![ChipImage {
             chip: ChipCoord::default(),
             pes,

@@ -7,11 +7,11 @@ mod warnings;
 pub use run::{CyclesPerStep, PeReport, RunReport};
 pub use stats::{MISSED_KEPT, Missed, PeStats};
 
-use crate::noc::NetworkCounts;
 use crate::clock::Level;
 use crate::dram::DramStats;
 use crate::inject::Injected;
 use crate::inputs::Event;
+use crate::noc::NetworkCounts;
 use ir::geometry::ChipCoord;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! Totals over samples.
 
 use super::{Missed, SampleResult, median};
-use crate::noc::NetworkCounts;
 use crate::clock::Level;
 use crate::energy::{Activity, Constants, Parts, Shared};
 use crate::inject::Injected;
 use crate::link_report::LinkReport;
 use crate::mac_report::MacReport;
 use crate::machine::cycles_per_tick;
+use crate::noc::NetworkCounts;
 use ir::Target;
 use ir::image::Program;
 use serde::Serialize;

@@ -280,7 +280,7 @@ impl Writer<'_> {
         let rx = self.low();
         let word = 0x2000 | rx << 8 | self.rng.below(256) as u16;
         self.movw(rt, word.into());
-        self.put(&[0xf8c0 | 12, 0x0000 | rt << 12]); // replaced below
+        self.put(&[0xf8c0 | 12, rt << 12]); // replaced below
         let n = self.code.len();
         self.code[n - 2] = 0xf8a0 | 12;
         // r12 = address, loaded just before.

@@ -204,14 +204,14 @@ impl Emitter<'_> {
             }
             V2::FromS32 | V2::FromU32 => {
                 let bits = self.bits_of(a);
-                self.from_integer(bits, f == V2::FromS32, 0)
+                self.integer_to_float(bits, f == V2::FromS32, 0)
             }
             V2::ToS32 => {
-                let bits = self.to_integer(a, i32::MIN.into(), i32::MAX.into(), 0);
+                let bits = self.float_to_integer(a, i32::MIN.into(), i32::MAX.into(), 0);
                 self.float_of(bits)
             }
             V2::ToU32 => {
-                let bits = self.to_integer(a, 0, u32::MAX.into(), 0);
+                let bits = self.float_to_integer(a, 0, u32::MAX.into(), 0);
                 self.float_of(bits)
             }
             _ => a,
@@ -220,7 +220,7 @@ impl Emitter<'_> {
     }
 
     /// `bits * 2^-frac`, rounded once.
-    fn from_integer(&mut self, bits: Value, signed: bool, frac: u8) -> Value {
+    fn integer_to_float(&mut self, bits: Value, signed: bool, frac: u8) -> Value {
         if signed && frac == 0 && !self.exact {
             return self.b.ins().fcvt_from_sint(F32, bits);
         }
@@ -242,8 +242,8 @@ impl Emitter<'_> {
         result
     }
 
-    /// As [`Emitter::from_integer`], of at most 17 bits with sign: always exact.
-    fn from_short(&mut self, value: Value, frac: u8) -> Value {
+    /// As [`Emitter::integer_to_float`], of at most 17 bits with sign: always exact.
+    fn short_to_float(&mut self, value: Value, frac: u8) -> Value {
         let whole = self.b.ins().fcvt_from_sint(F32, value);
         if frac == 0 {
             return whole;
@@ -254,7 +254,7 @@ impl Emitter<'_> {
 
     /// `value * 2^frac` toward zero; leaves if it is out of range, and with `exact` if it
     /// is not whole.
-    fn to_integer(&mut self, value: Value, min: i64, max: i64, frac: u8) -> Value {
+    fn float_to_integer(&mut self, value: Value, min: i64, max: i64, frac: u8) -> Value {
         let mut exact = self.f64_of(value);
         if frac != 0 {
             let scale = self.f64_word(power_of_two(frac.into()));
@@ -346,7 +346,7 @@ impl Emitter<'_> {
                         Fixed::S32 => (i32::MIN.into(), i32::MAX.into()),
                         Fixed::U32 => (0, u32::MAX.into()),
                     };
-                    let bits = self.to_integer(value, min, max, frac);
+                    let bits = self.float_to_integer(value, min, max, frac);
                     self.float_of(bits)
                 } else {
                     let bits = self.bits_of(value);
@@ -354,14 +354,14 @@ impl Emitter<'_> {
                         Fixed::S16 => {
                             let low = self.b.ins().ireduce(I16, bits);
                             let low = self.b.ins().sextend(I32, low);
-                            self.from_short(low, frac)
+                            self.short_to_float(low, frac)
                         }
                         Fixed::U16 => {
                             let low = self.and(bits, 0xffff);
-                            self.from_short(low, frac)
+                            self.short_to_float(low, frac)
                         }
-                        Fixed::S32 => self.from_integer(bits, true, frac),
-                        Fixed::U32 => self.from_integer(bits, false, frac),
+                        Fixed::S32 => self.integer_to_float(bits, true, frac),
+                        Fixed::U32 => self.integer_to_float(bits, false, frac),
                     }
                 };
                 self.set_s(d, result);

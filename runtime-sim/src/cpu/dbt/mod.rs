@@ -227,7 +227,7 @@ impl Core {
     /// counter. Nothing happens if there can be none.
     #[inline(never)]
     pub(super) fn translate(&mut self, code: &mut Code, memory: &mut Memory) {
-        if memory.size() % 4 != 0 || memory.size() < 1024 || memory.size() > 1 << 31 {
+        if !memory.size().is_multiple_of(4) || memory.size() < 1024 || memory.size() > 1 << 31 {
             return;
         }
         let exact = self.fpu.fpscr & IXC == 0;
