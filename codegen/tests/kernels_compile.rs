@@ -104,6 +104,7 @@ fn the_update_in_all_its_forms() {
                     key: 0x1_0000,
                     send,
                     record_control: Some(0x3000),
+                    rests: false,
                 };
                 let code = |update: &Update| {
                     let kernel = update.kernel(Addressing::Guest);

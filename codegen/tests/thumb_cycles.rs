@@ -48,13 +48,17 @@ fn check(clif: &str, units: u32, most: f64) {
     pin(&function, cycles, units, most);
 }
 
-fn check_kernel(what: &str, kernel: &Kernel, units: u32, most: f64) {
+fn compile_kernel(kernel: &Kernel) -> MachineFunction {
     let function = thumb::compile(
         kernel.function.clone(),
         &kernel.symbols,
         &Options::default(),
     );
-    let function = function.expect("the kernel compiles");
+    function.expect("the kernel compiles")
+}
+
+fn check_kernel(what: &str, kernel: &Kernel, units: u32, most: f64) {
+    let function = compile_kernel(kernel);
     let cycles = kernel_iteration(&function);
     print!("{what}, {} bytes: ", function.code.len());
     pin(&function, cycles, units, most);
@@ -280,6 +284,17 @@ fn convolution_taps() {
     check_kernel("tap", &conv(DType::I8, DType::I16, 3), 3, 12.0);
 }
 
+/// The scan is the loop that jumps over the update: the shortest one.
+fn check_scan(what: &str, update: &Update, most: f64) {
+    let function = compile_kernel(&update.kernel(Addressing::Guest));
+    let rules = CycleRules::default();
+    let loops = function.loops();
+    let (from, to) = *loops.iter().min_by_key(|(from, to)| to - from).expect("a loop");
+    let cycles = straight_line(function.lines(from, to), &rules) + rules.refill;
+    print!("{what}, {} bytes: ", function.code.len());
+    pin(&function, cycles, 8, most);
+}
+
 fn plain() -> Update {
     let fire = FireOps {
         threshold: Operand::Const(1.0),
@@ -303,6 +318,7 @@ fn plain() -> Update {
         key: 0x1_0000,
         send: Send::of(&Target::spinnaker2().comms),
         record_control: None,
+        rests: false,
     }
 }
 
@@ -331,6 +347,14 @@ fn updates() {
         ..lif.clone()
     };
     check("LIF, offset and threshold in arrays", &arrays, 18.0);
+    let scan = |sums| Update {
+        sums: Some(sums),
+        membrane: MembraneOp::Integrate,
+        rests: true,
+        ..lif.clone()
+    };
+    check_scan("IF without input", &scan(DType::I16), 2.3);
+    check_scan("IF without input, int32 sums", &scan(DType::I32), 3.2);
     let cuba = Update {
         synapse: Some(synapse),
         ..lif.clone()

@@ -9,6 +9,7 @@ use ir::DType;
 use ir::memory::{control, padded};
 use ir::neuron::MAX_COUNT;
 use ir::semantics::{Compare, SpikeOn};
+use tests::bare::DATA;
 use tests::lab::{Lab, SEND};
 
 const CONTROL: u32 = 0x1_d000;
@@ -152,6 +153,7 @@ fn updates_follow_the_law() {
             key,
             send: SEND,
             record_control: (!values && case % 4 == 1).then_some(CONTROL),
+            rests: false,
         };
         let input: Vec<i32> = (0..padded(atoms))
             .map(|_| lab.below(61) as i32 - 30)
@@ -301,4 +303,80 @@ fn updates_follow_the_law() {
     println!("{seen:?}");
     assert!(seen.0 > 50, "several spikes at once occur");
     assert!(seen.1 > seen.2 / 10 && seen.1 < seen.2, "some atoms spike");
+}
+
+/// Where a step without input changes nothing, skipping it changes nothing.
+#[test]
+fn a_scan_leaves_what_the_full_update_leaves() {
+    let mut skipped = 0;
+    for case in 0..60u64 {
+        let mut lab = Lab::new(1000 + case);
+        let atoms = [1, 7, 8, 13, 40, 129][case as usize % 6];
+        let threshold = 20.0 + lab.below(10) as f32;
+        for k in 0..atoms {
+            // No membrane is above the threshold, some are at it.
+            let v = lab.float(20.0).min(threshold);
+            let v = if lab.one_in(8) { threshold } else { v };
+            lab.word(V + 4 * k, (v + 0.0).to_bits());
+            lab.word(ARRAYS + 4 * k, threshold.to_bits());
+        }
+        let sums = if case % 2 == 0 {
+            DType::I16
+        } else {
+            DType::I32
+        };
+        for group in 0..atoms.div_ceil(8) {
+            let some = lab.one_in(3);
+            skipped += u32::from(!some);
+            for k in 8 * group..(8 * group + 8).min(atoms) {
+                let x = if some { lab.below(61) as i32 - 30 } else { 0 };
+                lab.put(
+                    SUMS + k * sums.size() as u32,
+                    &x.to_le_bytes()[..sums.size()],
+                );
+            }
+        }
+        lab.word(CONTROL + control::RECORD_WRITE, RECORD);
+        let full = Update {
+            atoms,
+            v: Some(V),
+            sums: Some(sums),
+            currents: None,
+            synapse: None,
+            membrane: MembraneOp::Integrate,
+            offset: None,
+            output: Output::Spikes(FireOps {
+                threshold: match case % 3 {
+                    0 => Operand::Const(threshold),
+                    _ => Operand::Array(ARRAYS),
+                },
+                compare: Compare::Gt,
+                judge: SpikeOn::New,
+                reset: ResetOp::To(Operand::Const(-1.5)),
+                hold: false,
+                floor: None,
+                pending: None,
+                counts: false,
+            }),
+            key: 0x0001_0000,
+            send: SEND,
+            record_control: (case % 4 == 1).then_some(CONTROL),
+            rests: false,
+        };
+        let run = |update: &Update| {
+            lab.agree(
+                &[update.kernel(Addressing::Guest)],
+                update.kernel(Addressing::Host),
+                &[SUMS],
+            )
+        };
+        let scan = Update {
+            rests: true,
+            ..full.clone()
+        };
+        let (full, scan) = (run(&full), run(&scan));
+        let all = (DATA.end - DATA.start) / 4;
+        assert_eq!(full.words(DATA.start, all), scan.words(DATA.start, all));
+    }
+    assert!(skipped > 100, "some groups have no input");
 }

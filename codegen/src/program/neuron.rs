@@ -8,6 +8,7 @@ use ir::app::Sends;
 use ir::diag::Diagnostic;
 use ir::memory::RegionKind;
 use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Param, ResetRule};
+use ir::semantics::{Compare, SpikeOn};
 
 impl Site<'_> {
     /// A constant if the parameter has no array, which the layout decided.
@@ -121,7 +122,33 @@ impl Site<'_> {
             key: self.key()?,
             send,
             record_control: record.then_some(control),
+            rests: currents.is_none() && self.sums()?.is_some() && self.rests(n),
         })
+    }
+
+    /// Whether a step without input leaves every atom as it is: nothing leaks or
+    /// is added, and neither the first membrane (zero) nor the one after a reset
+    /// fires. A negative zero would become a positive one.
+    fn rests(&self, n: &DiscreteNeuron) -> bool {
+        let Some(fire) = &n.fire else { return false };
+        let ResetRule::To(reset) = &fire.reset else {
+            return false;
+        };
+        let fires = |v: f32, threshold: f32| match fire.compare {
+            Compare::Gt => v > threshold,
+            Compare::Ge => v >= threshold,
+        };
+        n.membrane == Membrane::Integrate
+            && n.synapse.is_none()
+            && n.offset.is_zero()
+            && fire.judge == SpikeOn::New
+            && !fire.hold
+            && fire.floor.is_none()
+            && atoms(self.population, self.vertex.slice).all(|i| {
+                let (reset, threshold) = (reset.at(i) as f32, fire.threshold.at(i) as f32);
+                let negative_zero = reset == 0.0 && reset.is_sign_negative();
+                !fires(0.0, threshold) && !fires(reset, threshold) && !negative_zero
+            })
     }
 
     fn fire(&self, n: &DiscreteNeuron, fire: &Fire) -> Result<FireOps, Diagnostic> {

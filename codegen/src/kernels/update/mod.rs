@@ -10,9 +10,11 @@
 //! ```
 //!
 //! Eight neurons an iteration; the spike path is out of line, since most neurons
-//! do not spike.
+//! do not spike. Where a step without input changes nothing ([`Update::rests`]),
+//! the loop scans the sums and updates only groups that have one.
 
 mod fire;
+mod scan;
 mod step;
 mod streams;
 
@@ -104,6 +106,9 @@ pub struct Update {
     pub send: Send,
     /// Address of the control region if spikes are recorded on the chip.
     pub record_control: Option<u32>,
+    /// A step whose sum is zero leaves every atom as it is, and none fires then.
+    /// Only for integrating membranes that have sums and no other input.
+    pub rests: bool,
 }
 
 /// The update with every array as a stream.
@@ -154,10 +159,14 @@ impl Update {
         let mut streams = Streams::default();
         let plan = self.plan(&mut streams, sums);
         let start = streams.start(kb);
-        let end = kb.repeat(self.atoms / GROUP, &start, |kb, at| {
-            plan.group(kb, at, GROUP);
-            streams.advance(kb, at, GROUP)
-        });
+        let groups = self.atoms / GROUP;
+        let end = match plan.sums.filter(|_| self.rests) {
+            Some((sums, ty)) => plan.scan(kb, &streams, (sums, ty), groups),
+            None => kb.repeat(groups, &start, |kb, at| {
+                plan.group(kb, at, GROUP);
+                streams.advance(kb, at, GROUP)
+            }),
+        };
         if !self.atoms.is_multiple_of(GROUP) {
             plan.group(kb, &end, self.atoms % GROUP);
         }

@@ -86,11 +86,17 @@ impl Plan<'_> {
     }
 }
 
+/// The words that hold the sums of `n` atoms.
+pub(super) fn load_sums(kb: &mut KernelBuilder<'_>, at: Value, ty: DType, n: u32) -> Vec<Value> {
+    let per_word = 4 / ty.size() as u32;
+    (0..n.div_ceil(per_word) as i32)
+        .map(|k| kb.load_word(at, 4 * k))
+        .collect()
+}
+
 fn take_sums(kb: &mut KernelBuilder<'_>, at: Value, ty: DType, n: u32) -> Vec<Value> {
     let per_word = 4 / ty.size() as u32;
-    let words: Vec<Value> = (0..n.div_ceil(per_word) as i32)
-        .map(|k| kb.load_word(at, 4 * k))
-        .collect();
+    let words = load_sums(kb, at, ty, n);
     let zero = kb.int(0);
     for k in 0..words.len() as i32 {
         kb.store(zero, at, 4 * k);

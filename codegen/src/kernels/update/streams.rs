@@ -3,6 +3,7 @@
 use super::super::builder::KernelBuilder;
 use super::Operand;
 use cranelift_codegen::ir::Value;
+use ir::DType;
 
 /// The start of a stream: a constant or a value.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,26 @@ impl Streams {
         let all = self.0.iter().zip(at);
         all.map(|((_, step), &p)| kb.add_const(p, n * step))
             .collect()
+    }
+    /// The state in which a stream of `ty` has moved by `bytes`, a whole number
+    /// of atoms.
+    pub(super) fn moved(&self, kb: &mut KernelBuilder<'_>, bytes: Value, ty: DType) -> Vec<Value> {
+        let size = ty.size().ilog2();
+        let mut all = Vec::new();
+        for &(start, step) in &self.0 {
+            // Steps are powers of two: 1, 2 or 4.
+            let step = step.ilog2();
+            let by = match step.checked_sub(size) {
+                Some(0) => bytes,
+                Some(up) => kb.shl_const(bytes, up),
+                None => kb.shr_const(bytes, size - step),
+            };
+            all.push(match start {
+                Start::Const(c) => kb.add_const(by, c),
+                Start::Value(v) => kb.add(v, by),
+            });
+        }
+        all
     }
 }
 

@@ -1,0 +1,46 @@
+//! Updates only where something arrived.
+//!
+//! A population without leak and bias does nothing in a step without input, and
+//! in most steps most groups have none. The scan reads the sums of a group and
+//! goes on if all are zero; every other pointer is computed from the scan's own
+//! where a group has to be updated, out of line.
+
+use super::super::builder::KernelBuilder;
+use super::streams::Streams;
+use super::{Plan, step};
+use cranelift_codegen::ir::Value;
+use ir::DType;
+use ir::memory::GROUP;
+
+impl Plan<'_> {
+    /// Scans `groups` whole groups; gives the state behind them.
+    pub(super) fn scan(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        streams: &Streams,
+        (sums, ty): (usize, DType),
+        groups: u32,
+    ) -> Vec<Value> {
+        let first = streams.start(kb)[sums];
+        let bytes = GROUP * ty.size() as u32;
+        kb.repeat(groups, &[first], |kb, at| {
+            let words = step::load_sums(kb, at[0], ty, GROUP);
+            let mut any = words[0];
+            for &word in &words[1..] {
+                any = kb.or(any, word);
+            }
+            let (busy, next) = (kb.cold_block(), kb.block());
+            let some = kb.is_not_zero(any);
+            kb.branch(some, (busy, &[]), (next, &[]));
+            kb.enter(busy);
+            let moved = kb.sub(at[0], first);
+            let state = streams.moved(kb, moved, ty);
+            self.group(kb, &state, GROUP);
+            kb.jump(next, &[]);
+            kb.enter(next);
+            vec![kb.add_const(at[0], bytes)]
+        });
+        let all = kb.int(groups * bytes);
+        streams.moved(kb, all, ty)
+    }
+}
