@@ -3,12 +3,13 @@
 //! A population without leak and bias does nothing in a step without input, and
 //! in most steps most groups have none. The scan reads the sums of a group and
 //! goes on if all are zero; every other pointer is computed from the scan's own
-//! where a group has to be updated, out of line.
+//! where a group has to be updated.
 
 use super::super::builder::KernelBuilder;
 use super::streams::Streams;
 use super::{Plan, step};
 use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::condcodes::IntCC;
 use ir::DType;
 use ir::memory::GROUP;
 
@@ -29,8 +30,11 @@ impl Plan<'_> {
             for &word in &words[1..] {
                 any = kb.or(any, word);
             }
-            let (busy, next) = (kb.cold_block(), kb.block());
-            let some = kb.is_not_zero(any);
+            // Not a cold block: what follows the update's own comparisons would
+            // then lie between the scan and its end.
+            let (busy, next) = (kb.block(), kb.block());
+            let zero = kb.int(0);
+            let some = kb.compare(IntCC::NotEqual, any, zero);
             kb.branch(some, (busy, &[]), (next, &[]));
             kb.enter(busy);
             let moved = kb.sub(at[0], first);
