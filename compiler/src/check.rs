@@ -220,7 +220,7 @@ fn prepare(
     let source = &mut prepared.source;
     report.network = Some(source.module.name.clone());
     report.options = Some(prepared.record.clone());
-    report.assumptions = report::assumptions(&prepared.mapping.target);
+    report.assumptions = report::assumptions(&prepared.mapping.target, &source.module.machine);
     show.show(&source.warnings);
     driver::needs_network(&source.module, &args.net)?;
     let mut watch = Watch::new(common)?;
@@ -259,6 +259,8 @@ fn compile(
     let Outcome::Done(compiled) = outcome? else {
         return Err(Diagnostic::internal("a compilation without a stop stopped").into());
     };
+    // Now with the machine that the options ask for.
+    report.assumptions = report::assumptions(&mapping.target, &compiled.images.machine);
     driver::add_new(&mut warnings, &compiled.warnings);
     show.show(&warnings);
     report.compile_ms = Some(report.compile_ms.unwrap_or(0.0) + spent);

@@ -152,7 +152,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
         let report = json!({
             "v": 1, "summary": summary, "emulated": result.report, "inject": args.inject,
             "host_ms_per_sample": result.host.as_secs_f64() * 1e3,
-            "options": loaded.options, "assumptions": crate::report::assumptions(&target),
+            "options": loaded.options, "assumptions": crate::report::assumptions(&target, &loaded.images.machine),
         });
         let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
         textio::write_file(path, text.as_bytes())?;

@@ -13,6 +13,7 @@ pub use schedule::ScheduleReport;
 use crate::carried;
 use crate::options::{NamedTarget, OptionsRecord};
 use ir::app::{AppGraph, Connector, Conv, Model, Projection};
+use ir::machine::Machine;
 use ir::memory::RegionKind;
 use ir::{DType, Diagnostic, Module, Origin, VertexId};
 use serde::Serialize;
@@ -229,7 +230,7 @@ pub fn report(
         latency: latencies(app),
         unused_options: unused.iter().map(|&f| f.to_owned()).collect(),
         warnings: warnings.iter().map(Warning::new).collect(),
-        assumptions: assumptions(target),
+        assumptions: assumptions(target, &module.machine),
     }
 }
 
@@ -244,12 +245,25 @@ pub fn latencies(app: &AppGraph) -> BTreeMap<String, u32> {
         .collect()
 }
 
-/// The assumed numbers of a target, as reports print them.
-pub fn assumptions(target: &NamedTarget) -> Vec<String> {
+/// Parts of the chip that no compiled network uses: what is assumed of them has no
+/// part in any figure of a report.
+const UNUSED_PARTS: [&str; 10] = [
+    "dma", "dram", "explog", "ipi", "mla", "packet", "remote", "rng", "rounding", "timers",
+];
+
+/// The assumed numbers of a target that a network on `machine` depends on, as reports
+/// print them.
+pub fn assumptions(target: &NamedTarget, machine: &Machine) -> Vec<String> {
+    let one_chip = machine.width == 1 && machine.height == 1;
+    let used = |key: &str| {
+        let part = key.split('.').next().unwrap_or_default();
+        !(UNUSED_PARTS.contains(&part) || one_chip && part == "chip_links")
+    };
     target
         .target
         .assumptions
         .iter()
+        .filter(|a| used(&a.key))
         .map(|a| format!("{} = {} ({})", a.key, a.value, a.source))
         .collect()
 }
