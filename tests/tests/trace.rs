@@ -58,7 +58,7 @@ fn traces_change_no_result() {
         ],
     );
     assert_eq!(out.code, 0, "{}", out.stderr);
-    assert!(out.stderr.contains("W0815"), "{}", out.stderr);
+    assert!(out.stderr.contains("W0823"), "{}", out.stderr);
     let same = |name: &str| std::fs::read(file(name)).expect("readable");
     assert_eq!(same("plain.npz"), same("traced.npz"));
     let text = std::fs::read_to_string(text).expect("a text");

@@ -208,7 +208,7 @@ fn altered_and_missing_files_are_named() {
 #[test]
 fn another_version_or_target_is_refused_with_the_reason() {
     let (_room, dir) = written();
-    edit(&dir, "\"version\": 2", "\"version\": 9, \"news\": 0");
+    edit(&dir, "\"version\": 3", "\"version\": 9, \"news\": 0");
     assert!(refused(&dir).contains("version 9"));
 
     let (_room, dir) = written();

@@ -16,6 +16,7 @@
 
 mod access;
 mod cache;
+mod condition;
 mod data;
 mod discover;
 mod emit;
