@@ -228,5 +228,5 @@ fn random_programs_are_alike() {
     let count = std::env::var("S2C_DBT_PROGRAMS")
         .ok()
         .and_then(|n| n.parse().ok());
-    run(0..count.unwrap_or(300));
+    run(0..count.unwrap_or(1000));
 }

@@ -181,25 +181,9 @@ fn qemu(image: &[u8], folder: &Path) -> Option<Duration> {
     let kernel = folder.join("image.bin");
     std::fs::write(&kernel, image).expect("the scratch folder is writable");
     let begun = Instant::now();
-    let status = Command::new("qemu-system-arm")
-        .args([
-            "-M",
-            "mps2-an386",
-            "-cpu",
-            "cortex-m4",
-            "-nographic",
-            "-monitor",
-            "none",
-        ])
-        .args([
-            "-serial",
-            "none",
-            "-semihosting-config",
-            "enable=on,target=native",
-        ])
+    let status = bare::qemu_machine()
         .arg("-kernel")
         .arg(&kernel)
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()

@@ -129,30 +129,25 @@ pub fn emulate(image: &[u8]) -> Ran {
     }
 }
 
+/// QEMU with the core that the images are for, without screen, keyboard or ports.
+pub fn qemu_machine() -> Command {
+    let mut command = Command::new("qemu-system-arm");
+    command
+        .args(["-M", "mps2-an386", "-cpu", "cortex-m4"])
+        .args(["-nographic", "-monitor", "none", "-serial", "none"])
+        .args(["-semihosting-config", "enable=on,target=native"])
+        .stdin(Stdio::null());
+    command
+}
+
 /// Runs the image in QEMU and returns the data that it left.
 pub fn qemu(image: &[u8], folder: &Path) -> Vec<u8> {
     let binary = folder.join("image.bin");
     std::fs::write(&binary, image).expect("the scratch folder is writable");
     let _ = std::fs::remove_file(folder.join("dump.bin"));
-    let status = Command::new("qemu-system-arm")
+    let status = qemu_machine()
         .current_dir(folder)
-        .args([
-            "-M",
-            "mps2-an386",
-            "-cpu",
-            "cortex-m4",
-            "-nographic",
-            "-monitor",
-            "none",
-        ])
-        .args([
-            "-serial",
-            "none",
-            "-semihosting-config",
-            "enable=on,target=native",
-        ])
         .args(["-device", "loader,file=image.bin,addr=0x0,force-raw=on"])
-        .stdin(Stdio::null())
         .status()
         .expect("QEMU starts");
     assert!(status.success(), "QEMU ended with {status}");

@@ -81,6 +81,25 @@ impl Level {
     }
 }
 
+/// Waits until the tick is a count of the timer old (1 us, 150 cycles at the low level).
+///
+/// Where PEs have different clocks, one at the low level has not looked at its ring yet
+/// when one at the high level could send already, and that spike would act in the tick
+/// in which it was sent. Entry, level change and latch take less than half of a count.
+fn wait_for_slow_pes(kb: &mut KernelBuilder<'_>, target: &Target) {
+    let timer = target.timer.clone();
+    kb.while_more(
+        &[],
+        |kb, _| {
+            let base = kb.int(timer.base);
+            let left = kb.read_device(base, timer.value);
+            let all = kb.read_device(base, timer.load);
+            kb.compare(IntCC::UnsignedGreaterThanOrEqual, left, all)
+        },
+        |_, _| vec![],
+    );
+}
+
 /// `tick()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
@@ -113,6 +132,9 @@ impl Tick {
         // First, so that it sees only what the tick before sent.
         if self.receives {
             kb.call(Receive::SYMBOL, &[tick]);
+        }
+        if self.level.is_some() {
+            wait_for_slow_pes(kb, target);
         }
         if let Some(record) = self.record {
             self.open_frame(kb, target, record, tick);
