@@ -21,29 +21,41 @@ pub const SRAM: u32 = 0x2_0000;
 /// What a test may use and what is compared.
 pub const DATA: std::ops::Range<u32> = 0x4000..0x1_f000;
 const BLOCKS: u32 = 0x0c00;
-const CODE: u32 = 0x1000;
+/// Where the function under test is.
+pub const CODE: u32 = 0x1000;
 
-/// Links `kernels` (the first is called with `args`) into a memory image that
-/// starts with `data` at [`DATA`].
-pub fn image(kernels: &[Kernel], args: &[u32], data: &[u8]) -> Vec<u8> {
+/// Code as the compiler makes it, with the allocation proven.
+pub fn compile(kernel: &Kernel) -> MachineFunction {
     let options = thumb::Options {
         check_allocation: true,
         ..thumb::Options::default()
     };
-    let compiled: Vec<MachineFunction> = kernels
-        .iter()
-        .map(|k| {
-            thumb::compile(k.function.clone(), &k.symbols, &options).expect("the kernel compiles")
-        })
-        .collect();
+    thumb::compile(kernel.function.clone(), &kernel.symbols, &options).expect("the kernel compiles")
+}
+
+/// Links `kernels` (the first is called with `args`) into a memory image that
+/// starts with `data` at [`DATA`].
+pub fn image(kernels: &[Kernel], args: &[u32], data: &[u8]) -> Vec<u8> {
+    let compiled: Vec<MachineFunction> = kernels.iter().map(compile).collect();
+    link(&compiled, args, data)
+}
+
+/// Where each function of an image is.
+pub fn places(compiled: &[MachineFunction]) -> BTreeMap<String, u32> {
     let mut at = CODE;
     let mut places = BTreeMap::new();
-    for f in &compiled {
+    for f in compiled {
         places.insert(f.name.clone(), at);
         at = (at + f.code.len() as u32).next_multiple_of(4);
     }
     assert!(at <= DATA.start, "the functions fit below the data");
-    let harness = harness(kernels[0].name(), args);
+    places
+}
+
+/// The same of compiled functions; the first one is at [`CODE`].
+pub fn link(compiled: &[MachineFunction], args: &[u32], data: &[u8]) -> Vec<u8> {
+    let mut places = places(compiled);
+    let harness = harness(&compiled[0].name, args);
     places.insert("harness".to_owned(), 0x100);
 
     let mut memory = vec![0u8; SRAM as usize];
@@ -142,12 +154,30 @@ pub fn qemu_machine() -> Command {
 
 /// Runs the image in QEMU and returns the data that it left.
 pub fn qemu(image: &[u8], folder: &Path) -> Vec<u8> {
+    run_qemu(image, folder, &[])
+}
+
+/// The address of every instruction that QEMU executes in the image, in order.
+pub fn qemu_trace(image: &[u8], folder: &Path) -> Vec<u32> {
+    let trace = ["-singlestep", "-d", "exec,nochain", "-D", "trace.txt"];
+    run_qemu(image, folder, &trace);
+    let text = std::fs::read_to_string(folder.join("trace.txt")).expect("QEMU wrote a trace");
+    // Trace 0: 0x7f5c6c000100 [00800400/00000100/00000110/ff021101]
+    let address = |line: &str| {
+        let (_, fields) = line.strip_prefix("Trace ")?.split_once('[')?;
+        u32::from_str_radix(fields.split('/').nth(1)?, 16).ok()
+    };
+    text.lines().filter_map(address).collect()
+}
+
+fn run_qemu(image: &[u8], folder: &Path, options: &[&str]) -> Vec<u8> {
     let binary = folder.join("image.bin");
     std::fs::write(&binary, image).expect("the scratch folder is writable");
     let _ = std::fs::remove_file(folder.join("dump.bin"));
     let status = qemu_machine()
         .current_dir(folder)
         .args(["-device", "loader,file=image.bin,addr=0x0,force-raw=on"])
+        .args(options)
         .status()
         .expect("QEMU starts");
     assert!(status.success(), "QEMU ended with {status}");

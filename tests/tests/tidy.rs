@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "compiler",
     "ir",
     "passes",
@@ -12,6 +12,7 @@ const CRATES: [&str; 7] = [
     "runtime-sim",
     "fixtures",
     "tests",
+    "xtask",
 ];
 
 /// Lines of a source file above which it must be split. Tests and tables are exempt.

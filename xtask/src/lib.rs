@@ -1,0 +1,4 @@
+//! What `cargo xtask` does, reachable for its tests.
+#![forbid(unsafe_code)]
+
+pub mod cycles;
