@@ -481,8 +481,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "low|high|auto[:N]", value_parser = clap::value_parser!(LevelArg))]
     pub level: Option<LevelArg>,
     /// Let faults happen: drop=RATE (packets), flip=RATE (a bit of a PE in a tick),
-    /// flip=PE:ADDR:BIT@TICK, dead-pe=PE[@TICK], late-host=TICKS, seed=N; a PE is
-    /// pe(1,1,0) or chip(0,0)/pe(1,1,0); may be repeated
+    /// flip=PE:ADDR:BIT@TICK, dead-pe=PE[@TICK], dead-link=chip(X,Y):LINK[@TICK],
+    /// late-host=TICKS, seed=N; a PE is pe(1,1,0) or chip(0,0)/pe(1,1,0), a link E, NE, N,
+    /// W, SW or S; may be repeated
     #[arg(long, value_name = "FAULT[,FAULT]")]
     pub inject: Vec<String>,
     /// Chip description the bundle was compiled for: a built-in name or a file

@@ -2,13 +2,15 @@
 
 use crate::options::{escape, usage};
 use ir::diag::{Diagnostic, Diagnostics, Result};
+use ir::routing::Link;
 use ir::{ChipCoord, GlobalPe, PeCoord};
 use runtime_sim::Injection;
 use runtime_sim::inject::{Chance, Flip};
 
 const HELP: &str = "write drop=RATE, flip=RATE, flip=PE:ADDR:BIT@TICK, dead-pe=PE[@TICK], \
-                    late-host=TICKS, seed=N, separated by commas; a PE as pe(1,1,0) or \
-                    chip(0,0)/pe(1,1,0)";
+                    dead-link=chip(X,Y):LINK[@TICK], late-host=TICKS, seed=N, separated by \
+                    commas; a PE as pe(1,1,0) or chip(0,0)/pe(1,1,0), a link as E, NE, N, W, \
+                    SW or S";
 
 /// Reads every `--inject`; all faults of the text are reported.
 pub fn parse(texts: &[String]) -> Result<Injection> {
@@ -60,10 +62,11 @@ fn one(part: &str, into: &mut Injection) -> std::result::Result<(), String> {
             into.dead.insert(self::pe(pe)?, tick);
         }
         "dead-link" => {
-            return Err(
-                "cannot be broken in a running machine; compile around it with --dead-link"
-                    .to_owned(),
-            );
+            let (link, tick) = match value.split_once('@') {
+                Some((link, tick)) => (link, number(tick, "a tick")?),
+                None => (value, 0),
+            };
+            into.dead_links.insert(self::link(link)?, tick);
         }
         "late-host" => into.late_host = number(value, "a number of ticks")?,
         "seed" => into.seed = number(value, "a seed")?,
@@ -103,19 +106,30 @@ fn flip(text: &str) -> std::result::Result<Flip, String> {
     })
 }
 
+/// The numbers of `name(…)`.
+fn list<T: std::str::FromStr>(text: &str, name: &str) -> Option<Vec<T>> {
+    let inner = text.trim().strip_prefix(name)?;
+    let inner = inner.strip_prefix('(')?.strip_suffix(')')?;
+    inner.split(',').map(|n| n.trim().parse().ok()).collect()
+}
+
+/// `chip(x,y):LINK`.
+fn link(text: &str) -> std::result::Result<(ChipCoord, Link), String> {
+    const FORM: &str = "names no link such as chip(0,0):E";
+    let (chip, link) = text.split_once(':').ok_or(FORM)?;
+    let link = Link::from_name(link.trim()).ok_or(FORM)?;
+    match list::<u16>(chip, "chip").as_deref() {
+        Some(&[x, y]) => Ok((ChipCoord { x, y }, link)),
+        _ => Err(FORM.to_owned()),
+    }
+}
+
 /// `chip(x,y)/pe(x,y,p)`, or `pe(x,y,p)` on the first chip.
 fn pe(text: &str) -> std::result::Result<GlobalPe, String> {
     const FORM: &str = "names no PE";
-    fn list<T: std::str::FromStr>(text: &str, name: &str) -> Option<Vec<T>> {
-        let inner = text
-            .strip_prefix(name)?
-            .strip_prefix('(')?
-            .strip_suffix(')')?;
-        inner.split(',').map(|n| n.trim().parse().ok()).collect()
-    }
     let (chip, pe) = text.split_once('/').unwrap_or(("chip(0,0)", text));
-    let chip = list::<u16>(chip.trim(), "chip").ok_or(FORM)?;
-    let pe = list::<u8>(pe.trim(), "pe").ok_or(FORM)?;
+    let chip = list::<u16>(chip, "chip").ok_or(FORM)?;
+    let pe = list::<u8>(pe, "pe").ok_or(FORM)?;
     match (chip.as_slice(), pe.as_slice()) {
         (&[x, y], &[qx, qy, p]) => Ok(GlobalPe {
             chip: ChipCoord { x, y },
@@ -155,6 +169,15 @@ mod tests {
             tick: 9,
         };
         assert_eq!(i.flips, [flip]);
+        let links = read("dead-link=chip(1,2):SW@8,dead-link=chip(0,0):E")
+            .expect("good")
+            .dead_links;
+        let chip = |x, y| ChipCoord { x, y };
+        let expected = [
+            ((chip(0, 0), Link::East), 0),
+            ((chip(1, 2), Link::SouthWest), 8),
+        ];
+        assert_eq!(links.into_iter().collect::<Vec<_>>(), expected);
         assert_eq!(
             read("dead-pe=pe(1,1,2)").expect("good").dead[&at(0, 0, 1, 1, 2)],
             0
@@ -180,7 +203,11 @@ mod tests {
             "late-host=-1",
             "seed=",
             "fire=1",
-            "dead-link=0,0:n",
+            "dead-link=0,0:N",
+            "dead-link=chip(0,0):n",
+            "dead-link=chip(0,0)",
+            "dead-link=chip(0):N",
+            "dead-link=chip(0,0):N@x",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -328,7 +328,7 @@ fn run_linked(
 ) -> Result<()> {
     let mut turns = Turns::new(pes);
     let end_time = sessions.first().map_or(0, |s| s.end_time);
-    let mut sent = Vec::new();
+    let (mut sent, mut parcels) = (Vec::new(), Vec::new());
     loop {
         if chips.deliver(pes, turns.floor()) {
             for index in 0..pes.len() {
@@ -373,16 +373,8 @@ fn run_linked(
             }
         };
         turns.set(index, next);
-        let parcels = pe.has_parcels();
-        sched::collect(pe, index as u32, session, &mut sent);
+        sched::collect(pe, index as u32, session, (&mut sent, &mut parcels));
         chips.inject(&mut sent);
-        if parcels {
-            let now = turns.floor();
-            chips.deliver(pes, now);
-            chips.deliver_parcels(pes, index, now);
-            for index in 0..pes.len() {
-                turns.refresh(pes, index);
-            }
-        }
+        chips.post(&mut parcels);
     }
 }

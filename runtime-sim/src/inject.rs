@@ -8,7 +8,8 @@
 use ir::Origin;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Diagnostics, Result};
-use ir::geometry::GlobalPe;
+use ir::geometry::{ChipCoord, GlobalPe};
+use ir::routing::Link;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -46,6 +47,9 @@ pub struct Injection {
     /// Of a random bit of a PE's SRAM to flip, in each tick of each PE.
     pub flip_rate: Chance,
     pub flips: Vec<Flip>,
+    /// Links between chips that stop working, in both directions, and the tick at whose
+    /// beginning they do. Either end may be named.
+    pub dead_links: BTreeMap<(ChipCoord, Link), u32>,
     /// PEs that stop, and the tick that they do not begin any more.
     pub dead: BTreeMap<GlobalPe, u32>,
     /// Ticks by which the host writes input windows late.
@@ -58,6 +62,8 @@ pub struct Injected {
     pub packets_dropped: u64,
     pub bits_flipped: u64,
     pub pes_stopped: u64,
+    /// Packets that were on a link that did not work any more.
+    pub packets_on_dead_links: u64,
     /// Input windows that the host wrote late.
     pub windows_late: u64,
     /// Input events that therefore never reached a program.
@@ -70,6 +76,7 @@ impl Injected {
         self.packets_dropped += other.packets_dropped;
         self.bits_flipped += other.bits_flipped;
         self.pes_stopped += other.pes_stopped;
+        self.packets_on_dead_links += other.packets_on_dead_links;
         self.windows_late += other.windows_late;
         self.events_lost += other.events_lost;
     }
@@ -80,6 +87,10 @@ impl Injected {
             (self.packets_dropped, "packets were dropped"),
             (self.bits_flipped, "bits were flipped"),
             (self.pes_stopped, "PEs were stopped"),
+            (
+                self.packets_on_dead_links,
+                "packets were lost on links that had stopped working",
+            ),
             (self.windows_late, "input windows were written late"),
             (self.events_lost, "input events never reached a program"),
         ];
@@ -94,6 +105,7 @@ enum Kind {
     Drop = 1,
     Flip = 2,
     Place = 3,
+    DropParcel = 4,
 }
 
 impl Injection {
@@ -115,6 +127,12 @@ impl Injection {
             && self
                 .drop
                 .hits(self.hash(Kind::Drop, sample, source, sequence))
+    }
+
+    /// Whether packet number `sequence` of `source` that is not plain multicast is lost.
+    pub(crate) fn drops_parcel(&self, sample: u64, source: GlobalPe, sequence: u64) -> bool {
+        let hash = || self.hash(Kind::DropParcel, sample, source, sequence);
+        self.drop != Chance::default() && self.drop.hits(hash())
     }
 
     /// Bits of `pe` that flip at the beginning of `tick`: address and bit.
@@ -144,10 +162,15 @@ impl Injection {
         self.dead.get(&pe).is_some_and(|&from| tick >= from)
     }
 
-    /// Refuses faults that cannot happen on a machine of these PEs.
-    pub(crate) fn check(&self, pes: &[GlobalPe], sram_bytes: u32) -> Result<()> {
+    /// Refuses faults that cannot happen on a machine of these PEs and links.
+    pub(crate) fn check(
+        &self,
+        pes: &[GlobalPe],
+        sram_bytes: u32,
+        has_link: impl Fn(ChipCoord, Link) -> bool,
+    ) -> Result<()> {
         let mut errors = Vec::new();
-        let mut wrong = |message: String| {
+        let mut wrong = |message: String, help: &str| {
             let d = Diagnostic::error(
                 Code::Usage,
                 &Origin::Option {
@@ -155,19 +178,29 @@ impl Injection {
                 },
                 message,
             );
-            errors.push(d.help("name a PE of the bundle: s2c inspect lists them"));
+            errors.push(d.help(help));
         };
+        const PES: &str = "name a PE of the bundle: s2c inspect lists them";
         for pe in self.dead.keys().chain(self.flips.iter().map(|f| &f.pe)) {
             if !pes.contains(pe) {
-                wrong(format!("{pe} has no program"));
+                wrong(format!("{pe} has no program"), PES);
             }
         }
         for f in &self.flips {
             if f.addr >= sram_bytes || f.bit > 7 {
-                wrong(format!(
+                let message = format!(
                     "{} has no bit {} at {:#x}: SRAM ends at {sram_bytes:#x}, bits are 0 to 7",
                     f.pe, f.bit, f.addr
-                ));
+                );
+                wrong(message, PES);
+            }
+        }
+        for &(chip, link) in self.dead_links.keys() {
+            if !has_link(chip, link) {
+                wrong(
+                    format!("{chip} has no link {} that works", link.name()),
+                    "name a link between two chips of the bundle: E, NE, N, W, SW or S of one of them",
+                );
             }
         }
         if errors.is_empty() {
@@ -244,14 +277,15 @@ mod tests {
         let mut i = Injection::default();
         i.dead.insert(pe(2), 3);
         assert!(i.stops(pe(2), 3) && !i.stops(pe(2), 2) && !i.stops(pe(1), 9));
-        assert!(i.check(&[pe(2)], 64).is_ok());
+        assert!(i.check(&[pe(2)], 64, |_, _| true).is_ok());
         i.flips.push(Flip {
             pe: pe(3),
             addr: 64,
             bit: 8,
             tick: 0,
         });
-        let errors = i.check(&[pe(2)], 64).expect_err("two faults");
-        assert_eq!(errors.0.len(), 2, "{errors}");
+        i.dead_links.insert((ChipCoord::default(), Link::North), 4);
+        let errors = i.check(&[pe(2)], 64, |_, _| false).expect_err("three");
+        assert_eq!(errors.0.len(), 3, "{errors}");
     }
 }

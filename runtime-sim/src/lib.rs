@@ -36,7 +36,6 @@ pub mod machine;
 pub mod mmio;
 pub mod noc;
 mod pages;
-mod parcels;
 mod pe;
 pub mod remote;
 pub mod report;

@@ -66,7 +66,7 @@ impl LinkReport {
         }
         if self.parcels_lost > 0 {
             let message = format!(
-                "{} packets of {who} were for a PE or for memory that does not exist, or for another chip",
+                "{} packets of {who} reached nobody: no such PE, memory, route or link",
                 self.parcels_lost
             );
             all.push(warn(Code::UnmatchedKey, message));

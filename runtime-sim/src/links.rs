@@ -52,6 +52,8 @@ pub(crate) struct Outgoing {
     timing: LinkTiming,
     /// Until when it is taken.
     free: u64,
+    /// When it stops working.
+    dead_from: u64,
 }
 
 impl Outgoing {
@@ -60,7 +62,24 @@ impl Outgoing {
             to,
             timing,
             free: 0,
+            dead_from: u64::MAX,
         }
+    }
+
+    /// It stops working at `time`.
+    pub(crate) fn dies(&mut self, time: u64) {
+        self.dead_from = self.dead_from.min(time);
+    }
+
+    /// It works for ever.
+    pub(crate) fn mend(&mut self) {
+        self.dead_from = u64::MAX;
+    }
+
+    /// Whether it stopped working before the last frame that was sent was over.
+    #[inline]
+    pub(crate) fn is_broken(&self) -> bool {
+        self.free > self.dead_from
     }
 
     pub(crate) fn reset(&mut self) {
@@ -106,5 +125,10 @@ mod tests {
         assert_eq!(link.send(100, 1), (117, 0));
         assert_eq!(link.send(103, 2), (137, 7));
         assert_eq!(link.send(200, 1), (217, 0));
+        link.dies(230);
+        assert_eq!((link.send(220, 1), link.is_broken()), ((237, 0), false));
+        assert_eq!((link.send(221, 1), link.is_broken()), ((247, 9), true));
+        link.mend();
+        assert!(!link.is_broken());
     }
 }

@@ -193,7 +193,8 @@ impl Machine {
     pub fn inject(&mut self, faults: Injection) -> Result<()> {
         let pes: Vec<GlobalPe> = self.pes().collect();
         let sram = self.pes.iter().map(|pe| pe.memory().size()).min();
-        faults.check(&pes, u32::try_from(sram.unwrap_or(0)).unwrap_or(u32::MAX))?;
+        let sram = u32::try_from(sram.unwrap_or(0)).unwrap_or(u32::MAX);
+        faults.check(&pes, sram, |chip, link| self.chips.has_link(chip, link))?;
         self.faults = Arc::new(faults);
         Ok(())
     }
@@ -239,6 +240,14 @@ impl Machine {
         for session in &mut sessions {
             session.inject(&self.faults, number);
         }
+        // What is dead from tick 0 on was dead before.
+        let dies = |&tick: &u32| match tick {
+            0 => 0,
+            _ => first.saturating_add(self.period.saturating_mul(tick.into())),
+        };
+        let links = self.faults.dead_links.iter();
+        let links = links.map(|(&link, tick)| (link, dies(tick))).collect();
+        self.chips.break_links(&links);
         self.chips.begin_run();
         for pe in &mut self.pes {
             pe.begin_run(first);
@@ -261,7 +270,9 @@ impl Machine {
                 pe.finish_work()?;
             }
         }
-        let seen = Seen::of(sessions, self.pes.iter_mut().map(Pe::memory_mut))?;
+        let mut seen = Seen::of(sessions, self.pes.iter_mut().map(Pe::memory_mut))?;
+        let network = self.chips.take_counts();
+        seen.injected.packets_on_dead_links += network.link_broken;
         Ok(SampleResult {
             ticks: sample.ticks,
             level: self.level,
@@ -281,7 +292,7 @@ impl Machine {
                 .as_mut()
                 .map(|l| l.take_stats())
                 .unwrap_or_default(),
-            network: self.chips.take_counts(),
+            network,
         })
     }
 }

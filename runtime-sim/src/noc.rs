@@ -275,6 +275,8 @@ pub struct NetworkCounts {
     pub link_wait: u64,
     /// Packets that were lost because their link is dead or leads nowhere.
     pub link_dead: u64,
+    /// Packets that were lost because their link was broken on purpose.
+    pub link_broken: u64,
     /// Packets that were dropped because they had crossed too many links or too many
     /// were under way: their tables lead in circles.
     pub link_circling: u64,
@@ -300,8 +302,17 @@ impl NetworkCounts {
         self.link_waited += other.link_waited;
         self.link_wait += other.link_wait;
         self.link_dead += other.link_dead;
+        self.link_broken += other.link_broken;
         self.link_circling += other.link_circling;
     }
+}
+
+/// Engines of the event router, which work side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Multicast,
+    Core,
+    Neighbour,
 }
 
 /// The last stretch of time for which something is taken without a gap.
@@ -331,7 +342,7 @@ impl Taken {
 pub struct Traffic {
     timing: Timing,
     links: Box<[Taken; LINKS]>,
-    engine: Taken,
+    engines: [Taken; 3],
     /// Packets that an engine's buffers hold.
     queue: u64,
     flit_wait: u64,
@@ -344,7 +355,7 @@ impl Traffic {
         Self {
             timing: Timing::new(target),
             links: Box::new([Taken::default(); LINKS]),
-            engine: Taken::default(),
+            engines: [Taken::default(); 3],
             queue: target.router.queue_packets.into(),
             flit_wait: 0,
             router_wait: 0,
@@ -354,7 +365,7 @@ impl Traffic {
     /// Forgets what was under way.
     pub fn reset(&mut self) {
         self.links.fill(Taken::default());
-        self.engine = Taken::default();
+        self.engines = [Taken::default(); 3];
         (self.flit_wait, self.router_wait) = (0, 0);
     }
 
@@ -422,9 +433,39 @@ impl Traffic {
         self.travel(mesh.away_from_router(to), time, [None, Some(port)], counts)
     }
 
-    /// Through the event router.
-    pub fn route(&mut self, time: u64, counts: &mut NetworkCounts) -> u64 {
-        let start = self.engine.take(time, self.timing.engine);
+    /// A train of `flits`, one behind the other, from a QPE to another over the links
+    /// between them: when the first has left the mesh, and for how long it waited. No
+    /// other flit gets between them.
+    pub fn between(
+        &mut self,
+        (links, from, to): (&[u16], Place, Place),
+        flits: u64,
+        time: u64,
+        counts: &mut NetworkCounts,
+    ) -> (u64, u64) {
+        let length = flits * self.timing.flit;
+        let (mut at, mut wait) = (time, 0);
+        let mut take = |link: usize, at: u64| {
+            let start = self.links[link].take(at, length);
+            wait += start - at;
+            start
+        };
+        at = take(IN + usize::from(from) % PLACES, at);
+        for &link in links {
+            at = take(usize::from(link) % LINKS, at) + self.timing.hop;
+        }
+        at = take(OUT + usize::from(to) % PLACES, at);
+        counts.flits += flits;
+        counts.hops += links.len() as u64 * flits;
+        counts.flits_waited += if wait > 0 { flits } else { 0 };
+        self.flit_wait += wait;
+        (at, wait)
+    }
+
+    /// Through an engine of the event router.
+    #[inline]
+    pub fn route(&mut self, engine: Engine, time: u64, counts: &mut NetworkCounts) -> u64 {
+        let start = self.engines[engine as usize].take(time, self.timing.engine);
         counts.routed += 1;
         if start > time {
             let ahead = (start - time).div_ceil(self.timing.engine.max(1));
@@ -530,7 +571,7 @@ mod tests {
         let from = place(1, 3);
         let mut go = |time: u64| {
             let there = traffic.to_router(&mesh, from, time * FRACTION, &mut counts);
-            traffic.route(there, &mut counts)
+            traffic.route(Engine::Multicast, there, &mut counts)
         };
         // Three hops and the router; the second packet is one cycle behind.
         assert_eq!(go(0), 21 * FRACTION);
@@ -544,10 +585,23 @@ mod tests {
         let other = traffic.to_router(&mesh, east, 995 * FRACTION, &mut counts);
         assert_eq!(units(other) - 995, 20);
         assert_eq!(west, other);
-        let first = traffic.route(west, &mut counts);
-        let second = traffic.route(other, &mut counts);
+        let first = traffic.route(Engine::Multicast, west, &mut counts);
+        // The other engines are free.
+        let core = traffic.route(Engine::Core, other, &mut counts);
+        assert_eq!(core, first);
+        let second = traffic.route(Engine::Multicast, other, &mut counts);
         assert_eq!(second - first, FRACTION * 3 / 4);
         assert_eq!((counts.router_waited, counts.router_queue), (1, 1));
+        // A train of four flits through a port that is taken by another meanwhile.
+        let path = mesh.path(from, place(2, 3)).expect("a path");
+        let way = (path.as_slice(), from, place(2, 3));
+        let mut none = NetworkCounts::default();
+        let there = traffic.between(way, 4, 5000 * FRACTION, &mut none);
+        assert_eq!(there, (5005 * FRACTION, 0));
+        let behind = traffic.between(way, 2, 5001 * FRACTION, &mut none);
+        assert_eq!(behind, (5009 * FRACTION, 3 * FRACTION));
+        assert_eq!((none.flits, none.hops, none.flits_waited), (6, 6, 2));
+        traffic.flit_wait -= 3 * FRACTION;
         traffic.count_waits(&mut counts);
         assert_eq!((counts.flit_wait, counts.router_wait), (1, 1));
     }

@@ -28,6 +28,7 @@ use crate::trace::{Recorder, What};
 use faults::Faults;
 use ir::diag::Result;
 use ir::geometry::GlobalPe;
+use ir::image::Coupling;
 use std::sync::Arc;
 
 /// Ticks' worth of cycles that a PE may stay awake for one piece of work.
@@ -433,6 +434,11 @@ impl Pe {
                 },
                 Exit::Bkpt(n) => return Err(self.stopped(&format!("breakpoint {n}"))),
                 Exit::ResetRequest => return Err(self.stopped("the program asked for a reset")),
+            }
+            // Who can be interrupted by an answer waits until it is known.
+            let parcels = &self.bus.outside.packets;
+            if parcels.has_sent() && self.bus.outside.port.coupling() == Coupling::Window {
+                return Ok(Pause::Waiting(self.time()));
             }
             if self.sent.len() >= OUTBOX_LIMIT || self.bus.outside.packets.outbox_full() {
                 return Ok(Pause::Waiting(self.time()));

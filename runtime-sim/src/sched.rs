@@ -16,7 +16,7 @@
 //! Machines of one chip run on the calling thread; on larger ones the chips of a round
 //! are shared out among the threads of the current pool.
 
-use crate::chip::{Chips, Injection};
+use crate::chip::{Chips, Injection, Parcel};
 use crate::coupled;
 use crate::pe::{Pause, Pe};
 use crate::session::Session;
@@ -51,8 +51,8 @@ struct Outcome {
     sent: Vec<Injection>,
     /// PEs that have something to do later, and when.
     next: Vec<(u64, u32)>,
-    /// PEs that sent packets other than plain multicast.
-    parcels: Vec<u32>,
+    /// Packets other than plain multicast.
+    parcels: Vec<Parcel>,
     failed: Option<(u32, Diagnostics)>,
 }
 
@@ -73,15 +73,11 @@ pub(crate) fn run(
         .collect();
     let mut ready: Vec<Turn> = Vec::new();
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut parcels = Vec::new();
     outcomes.resize_with(sessions.len(), Outcome::default);
     let threads = sessions.len() > 1 && rayon::current_num_threads() > 1;
     loop {
         let first = turns.peek().map_or(u64::MAX, |Reverse((time, _))| *time);
         chips.deliver(pes, first);
-        for source in parcels.drain(..) {
-            chips.deliver_parcels(pes, source as usize, first);
-        }
         if turns.is_empty() {
             return Ok(());
         }
@@ -112,7 +108,7 @@ pub(crate) fn run(
         for outcome in &mut outcomes {
             chips.inject(&mut outcome.sent);
             turns.extend(outcome.next.drain(..).map(Reverse));
-            parcels.append(&mut outcome.parcels);
+            chips.post(&mut outcome.parcels);
         }
     }
 }
@@ -194,10 +190,8 @@ fn run_turns(
         if let Some(next) = next {
             outcome.next.push((next, turn.index));
         }
-        if pe.has_parcels() {
-            outcome.parcels.push(turn.index);
-        }
-        collect(pe, turn.index, session, &mut outcome.sent);
+        let sent = (&mut outcome.sent, &mut outcome.parcels);
+        collect(pe, turn.index, session, sent);
     }
 }
 
@@ -206,12 +200,17 @@ pub(crate) fn collect(
     pe: &mut Pe,
     source: u32,
     session: &mut Session<'_>,
-    all: &mut Vec<Injection>,
+    (all, parcels): (&mut Vec<Injection>, &mut Vec<Parcel>),
 ) {
     if !pe.has_sent() {
         return;
     }
     let place = pe.fixed.place;
+    if pe.has_parcels() {
+        let kept = pe.take_parcels().into_iter();
+        let kept = kept.filter(|sent| !session.loses_parcel(place, sent.sequence));
+        parcels.extend(kept.map(|sent| Parcel { source, sent }));
+    }
     let (first, sent) = pe.take_sent();
     for (sequence, (packet, tick)) in (first..).zip(sent) {
         if let Some(tick) = tick {

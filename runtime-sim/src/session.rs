@@ -355,6 +355,16 @@ impl Session<'_> {
         lost
     }
 
+    /// Whether a packet that is not plain multicast is lost on purpose.
+    pub(crate) fn loses_parcel(&mut self, source: GlobalPe, sequence: u64) -> bool {
+        let Some((faults, sample)) = &self.faults else {
+            return false;
+        };
+        let lost = faults.drops_parcel(*sample, source, sequence);
+        self.injected.packets_dropped += u64::from(lost);
+        lost
+    }
+
     /// Flips what is to flip in `pe` at the beginning of `tick`: address and bit.
     pub(crate) fn flip(&mut self, pe: GlobalPe, tick: u32, memory: &mut Memory) -> Vec<(u32, u8)> {
         let Some((faults, sample)) = &self.faults else {

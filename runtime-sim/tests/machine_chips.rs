@@ -9,6 +9,7 @@ use ir::machine::Machine as Chips;
 use ir::routing::{Link, RoutingEntry, Targets};
 use ir::{Code, GlobalPe, Target};
 use machine_support::{Guest, images, log};
+use runtime_sim::inject::{Injected, Injection};
 use runtime_sim::inputs::{SampleRun, Taps};
 use runtime_sim::machine::Machine;
 use runtime_sim::report::{RunReport, SampleResult};
@@ -225,6 +226,37 @@ fn what_goes_nowhere_is_counted_and_said() {
     let report = RunReport::new(&[result], machine.program(), &target, 100);
     let codes: Vec<Code> = report.warnings().iter().map(|w| w.code).collect();
     assert_eq!(codes, [Code::UnmatchedKey, Code::PacketsLost]);
+}
+
+#[test]
+fn a_link_that_breaks_loses_what_comes_later() {
+    let row = Chips::new(2, 1);
+    let set = on_chips(&row, 3, |index| match index {
+        0 => vec![route(0, &[Link::East], false)],
+        _ => vec![route(0, &[], true), route(1, &[], false)],
+    });
+    let mut machine = load(&set);
+    let mut faults = Injection::default();
+    // From the other end, at the beginning of tick 4.
+    faults.dead_links.insert((chip(1, 0), Link::West), 4);
+    machine.inject(faults).expect("the link is there");
+    let result = run(&mut machine, 7);
+    // What is sent in tick t is taken in tick t + 1.
+    let heard = logged(&machine, chip(1, 0));
+    assert_eq!(heard.len(), 3 * 4);
+    assert!(heard.iter().all(|(tick, _)| *tick <= 4), "{heard:?}");
+    assert_eq!(result.network.link_packets, 3 * 4);
+    assert_eq!(result.injected.packets_on_dead_links, 3 * 3);
+    assert!(run(&mut machine, 7) == result, "it breaks again");
+    machine.inject(Injection::default()).expect("nothing");
+    assert_eq!(run(&mut machine, 7).injected, Injected::default());
+    let mut nowhere = Injection::default();
+    nowhere.dead_links.insert((chip(1, 0), Link::East), 4);
+    let error = machine.inject(nowhere).expect_err("no such link");
+    assert!(
+        error.to_string().contains("chip(1,0) has no link E"),
+        "{error}"
+    );
 }
 
 #[test]

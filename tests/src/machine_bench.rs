@@ -171,18 +171,32 @@ pub fn route(key: u32, to: PeCoord) -> RoutingEntry {
 
 /// A machine of one chip.
 pub fn images(target: &Target, coupling: Coupling, guests: &[Guest]) -> ImageSet {
-    let mut pes: Vec<PeImage> = guests.iter().map(|g| g.image(target)).collect();
-    pes.sort_by_key(|p| p.pe);
+    let chips = [(ChipCoord::default(), guests.to_vec())];
+    images_on(target, coupling, &Topology::new(1, 1), &chips)
+}
+
+/// A machine of chips, which ascend, with these guests and without routes.
+pub fn images_on(
+    target: &Target,
+    coupling: Coupling,
+    machine: &Topology,
+    chips: &[(ChipCoord, Vec<Guest>)],
+) -> ImageSet {
+    let chip = |(chip, guests): &(ChipCoord, Vec<Guest>)| {
+        let mut pes: Vec<PeImage> = guests.iter().map(|g| g.image(target)).collect();
+        pes.sort_by_key(|p| p.pe);
+        ChipImage {
+            chip: *chip,
+            pes,
+            routes: Vec::<RoutingEntry>::new(),
+        }
+    };
     ImageSet {
         name: "bench".to_owned(),
         target: target.name.clone(),
         time_step_us: 1000,
-        machine: Topology::new(1, 1),
-        chips: vec![ChipImage {
-            chip: ChipCoord::default(),
-            pes,
-            routes: Vec::<RoutingEntry>::new(),
-        }],
+        machine: machine.clone(),
+        chips: chips.iter().map(chip).collect(),
         program: Program {
             coupling,
             ticks_per_step: 1,
@@ -200,8 +214,12 @@ pub struct Ran {
 
 /// Runs the guests until all of them sleep.
 pub fn run(target: &Target, coupling: Coupling, guests: &[Guest]) -> Ran {
-    let mut machine =
-        Machine::load(&images(target, coupling, guests), target).expect("the images load");
+    run_images(target, &images(target, coupling, guests))
+}
+
+/// The same for a machine.
+pub fn run_images(target: &Target, images: &ImageSet) -> Ran {
+    let mut machine = Machine::load(images, target).expect("the images load");
     let result = machine.run_sample(&sample()).expect("the guests run");
     Ran { machine, result }
 }
@@ -214,6 +232,16 @@ pub fn sample() -> SampleRun {
 }
 
 impl Ran {
+    /// A word of a PE of any chip.
+    pub fn word_at(&self, pe: GlobalPe, addr: u32) -> u32 {
+        let memory = self.machine.memory(pe).expect("it has a program");
+        let bytes = &memory[addr as usize..addr as usize + 4];
+        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
+    }
+    pub fn stats_at(&self, pe: GlobalPe) -> &runtime_sim::report::PeStats {
+        let found = self.result.pes.iter().find(|s| s.pe == pe);
+        found.expect("it has a program")
+    }
     pub fn bytes(&self, pe: PeCoord, addr: u32, n: usize) -> &[u8] {
         let memory = self.machine.memory(place(pe)).expect("it has a program");
         &memory[addr as usize..addr as usize + n]

@@ -22,6 +22,9 @@ pub enum Kind {
     Multicast,
     /// To the PE that the key names: see [`core_key`].
     CoreToCore,
+    /// Over chip link `link` (0 to 5: E, NE, N, W, SW, S) to the PE whose NoC address the
+    /// key is.
+    Neighbour { link: u8 },
     /// Stores the payload at the NoC address that the key is.
     MemoryWrite,
     /// Asks for 1, 2 or 4 words at the NoC address that the key is.
@@ -63,6 +66,10 @@ impl Packets {
         let (code, words) = match kind {
             Kind::Multicast => (r.multicast, words),
             Kind::CoreToCore => (r.core_to_core, words),
+            Kind::Neighbour { link } => {
+                let link = u32::from(link) << r.link_shift;
+                (r.neighbour | link, words)
+            }
             Kind::MemoryWrite => (r.memory_write, words),
             Kind::MemoryRead { words } => (r.memory_read, words),
             Kind::Direct { x, y, mask } => {

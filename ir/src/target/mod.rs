@@ -145,7 +145,7 @@ sections! {
     /// Packets that are not plain multicast: registers, the fields of `TCR`, kinds, lines.
     Packet packet {
         channel_stride: u32, receive: u32, payload_shift: u32, mask_shift: u32, qpe_y_shift: u32,
-        qpe_x_shift: u32, link_shift: u32, multicast: u32, core_to_core: u32, neighbour: u32,
+        qpe_x_shift: u32, link_shift: u32, core_links: u32, multicast: u32, core_to_core: u32, neighbour: u32,
         memory_write: u32, memory_read: u32, direct: u32, message: u32, queue: u32,
         multicast_irq: u32, core_irq: u32, neighbour_irq: u32,
     }

@@ -54,6 +54,8 @@ pub enum Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     pub time: u64,
+    /// Its number at its sender.
+    pub sequence: u64,
     pub kind: Kind,
     pub way: Way,
     pub key: u32,

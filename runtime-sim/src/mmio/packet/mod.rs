@@ -10,8 +10,8 @@
 //! |---|---|---|
 //! | multicast | key | where the router sends it |
 //! | core-to-core | chip 31:16, PE 7:0, as in the identity register | that PE |
-//! | memory write | NoC address | memory: the payload is stored |
-//! | memory read | NoC address | memory: what is there comes back as a packet |
+//! | memory write | NoC address of the own chip | memory: the payload is stored |
+//! | memory read | NoC address of the own chip | memory: what is there comes back as a packet |
 //! | direct | key | PEs of one QPE that `TCR` names, without the router |
 //! | message | PE 7:0 | the interrupt line for messages at that PE |
 //! | nearest neighbour | NoC address on the chip beyond the link in `TCR` | the PE of that address |
@@ -79,6 +79,7 @@ pub struct Packets {
     queue: VecDeque<Coming>,
     coming: Vec<Coming>,
     outbox: Vec<Sent>,
+    sequence: u64,
     reads: Vec<(u32, u32)>,
     next_read: u32,
     horizon: u64,
@@ -100,6 +101,7 @@ impl Packets {
             queue: VecDeque::new(),
             coming: Vec::new(),
             outbox: Vec::new(),
+            sequence: 0,
             reads: Vec::new(),
             next_read: 0,
             horizon: 0,
@@ -340,8 +342,10 @@ impl Packets {
             _ => return Err(BusError::Refused),
         };
         self.stats.sent += 1;
+        self.sequence += 1;
         self.outbox.push(Sent {
             time,
+            sequence: self.sequence,
             kind,
             way,
             key,

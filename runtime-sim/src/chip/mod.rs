@@ -4,12 +4,16 @@
 //! time. So what PEs send is kept until no PE can send anything earlier, and then
 //! goes its way in the order of (time, PE, number of the packet at its sender); a
 //! packet that comes over a link goes before those that are sent at the same time.
+//! Packets that are not plain multicast ([`parcels`]) go before both.
+
+mod parcels;
+
+pub(crate) use parcels::Parcel;
 
 use crate::coupled::Links;
 use crate::links::{self, LinkTiming, Outgoing};
 use crate::mmio::comms::{Arrival, Packet};
-use crate::noc::{self, FRACTION, Mesh, NetworkCounts, Place, Traffic, units};
-use crate::parcels::Ways;
+use crate::noc::{self, Engine, FRACTION, Mesh, NetworkCounts, Place, Traffic, units};
 use crate::pe::Pe;
 use crate::router::Router;
 use ir::Target;
@@ -17,6 +21,7 @@ use ir::geometry::{ChipCoord, GlobalPe};
 use ir::image::ChipImage;
 use ir::machine::Machine;
 use ir::routing::Link;
+use parcels::Parcels;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
@@ -38,6 +43,7 @@ const NOBODY: u32 = u32::MAX;
 /// One chip.
 #[derive(Clone, Debug)]
 struct Chip {
+    coord: ChipCoord,
     router: Router,
     traffic: Traffic,
     /// In the order of [`Link::ALL`].
@@ -173,8 +179,8 @@ pub(crate) struct Chips {
     pub(crate) shuffle: Option<Shuffle>,
     /// Memory that PEs share, if the program says that they do.
     pub(crate) links: Option<Box<Links>>,
-    /// Ways of packets that are not plain multicast.
-    pub(crate) ways: Ways,
+    /// Packets that are not plain multicast.
+    parcels: Parcels,
 }
 
 /// The smallest latency of any packet between `pes`, and from a router to one of them.
@@ -218,6 +224,7 @@ impl Chips {
             };
             ranges.push(from..to);
             chips.push(Chip {
+                coord: image.chip,
                 router: Router::new(&image.routes),
                 traffic: Traffic::new(target),
                 links: Link::ALL.map(link),
@@ -243,7 +250,7 @@ impl Chips {
             from_link,
             shuffle: None,
             links: None,
-            ways: Ways::new(target, pes),
+            parcels: Parcels::new(target),
         }
     }
 
@@ -256,10 +263,40 @@ impl Chips {
     pub(crate) fn reset(&mut self) {
         self.injections.clear();
         self.transit.clear();
+        self.parcels.clear();
         for chip in &mut self.chips {
             chip.traffic.reset();
             chip.links.iter_mut().flatten().for_each(Outgoing::reset);
         }
+    }
+
+    /// Links of the running machine stop working at these times, in both directions;
+    /// all others work.
+    pub(crate) fn break_links(&mut self, times: &BTreeMap<(ChipCoord, Link), u64>) {
+        for chip in &mut self.chips {
+            chip.links.iter_mut().flatten().for_each(Outgoing::mend);
+        }
+        for (&(coord, link), &time) in times {
+            let end = |chips: &mut Vec<Chip>, index: usize, link: Link| {
+                let bit = Link::ALL.iter().position(|&l| l == link)?;
+                let link = chips.get_mut(index)?.links.get_mut(bit)?.as_mut()?;
+                link.dies(time.saturating_mul(FRACTION));
+                Some(link.to as usize)
+            };
+            let here = self.chips.binary_search_by_key(&coord, |c| c.coord);
+            if let Some(beyond) = here.ok().and_then(|i| end(&mut self.chips, i, link)) {
+                end(&mut self.chips, beyond, link.opposite());
+            }
+        }
+    }
+
+    /// Whether a link leads somewhere.
+    pub(crate) fn has_link(&self, coord: ChipCoord, link: Link) -> bool {
+        let bit = Link::ALL.iter().position(|&l| l == link);
+        let here = self.chips.binary_search_by_key(&coord, |c| c.coord);
+        let chip = here.ok().and_then(|i| self.chips.get(i));
+        chip.zip(bit)
+            .is_some_and(|(chip, bit)| chip.links.get(bit).is_some_and(Option::is_some))
     }
 
     /// Begins new counts.
@@ -283,28 +320,14 @@ impl Chips {
         self.injections.add(sent);
     }
 
-    /// PEs of its own chip to which the router there sends a key from PE `source`;
-    /// `None` if no entry matches.
-    pub(crate) fn local_targets(&mut self, source: usize, key: u32) -> Option<Vec<usize>> {
-        let &(chip, _) = self.homes.get(source)?;
-        let chip = self.chips.get_mut(chip as usize)?;
-        let exit = chip.router.route(key)?;
-        let pes = exit.qpes.iter().flat_map(|&(place, set)| {
-            let set = (0..4).filter(move |p| set >> p & 1 != 0);
-            set.map(move |p| slot(place, p))
-        });
-        let found = pes.filter_map(|slot| chip.pe_at.get(slot).copied());
-        Some(
-            found
-                .filter(|&pe| pe != NOBODY)
-                .map(|pe| pe as usize)
-                .collect(),
-        )
-    }
-
     /// The time before which nothing that is under way arrives at a PE.
     pub(crate) fn horizon(&self) -> u64 {
-        let injected = self.injections.first().saturating_add(self.lookahead);
+        let mut injected = self.injections.first().saturating_add(self.lookahead);
+        let parcel = self.parcels.first();
+        if parcel != u64::MAX {
+            let least = self.from_link.min(self.parcels.least());
+            injected = injected.min((parcel / FRACTION).saturating_add(least));
+        }
         match self.transit.peek() {
             None => injected,
             Some(Reverse(t)) => injected.min((t.time / FRACTION).saturating_add(self.from_link)),
@@ -325,6 +348,12 @@ impl Chips {
                 Some(Reverse(t)) => t.time,
                 None => u64::MAX,
             };
+            let parcel = self.parcels.first();
+            if parcel < end && parcel <= arriving && parcel <= injected.saturating_mul(FRACTION) {
+                self.move_parcel(pes);
+                any = true;
+                continue;
+            }
             if arriving != u64::MAX && arriving <= injected.saturating_mul(FRACTION) {
                 if arriving >= end {
                     return any;
@@ -374,7 +403,7 @@ impl Chips {
             return;
         };
         let counts = &mut self.counts;
-        let out = chip.traffic.route(packet.time, counts);
+        let out = chip.traffic.route(Engine::Multicast, packet.time, counts);
         let Some(exit) = chip.router.route(packet.key) else {
             counts.unmatched += 1;
             self.count_unmatched(packet.key);
@@ -423,6 +452,10 @@ impl Chips {
             }
             let frames = self.frames[usize::from(packet.payload.is_some())];
             let (time, wait) = link.send(out, frames);
+            if link.is_broken() {
+                counts.link_broken += 1;
+                continue;
+            }
             counts.link_packets += 1;
             counts.link_frames += frames;
             counts.link_waited += u64::from(wait > 0);
