@@ -12,7 +12,7 @@ use super::core::Core;
 use super::exec::branch_target;
 use super::hot::Hot;
 use super::memory::{Memory, NoMmio};
-use super::op::{Index, LoadKind, Op, Reg, StoreKind};
+use super::op::{Dp, Index, LoadKind, Op, Reg, Shift, StoreKind};
 
 /// No block starts here, and none was tried.
 const UNKNOWN: u32 = 0;
@@ -51,8 +51,9 @@ pub(super) struct Block {
     /// Cost of the first instruction on its own, and what it feels.
     pub(super) first_cost: u8,
     pub(super) first_feels: u64,
-    /// Needs the FPU to be ready.
-    pub(super) uses_fpu: bool,
+    /// The first instruction that needs the FPU to be ready; the number of instructions if
+    /// none does.
+    pub(super) fpu_from: u32,
     /// Executions until it is hot; 0 for never.
     pub(super) cold: u32,
 }
@@ -161,7 +162,7 @@ impl Block {
             leaves: 0,
             first_cost: 0,
             first_feels: 0,
-            uses_fpu: false,
+            fpu_from: 0,
             cold: 0,
         }
     }
@@ -226,6 +227,70 @@ impl Core {
                 }
                 Hot::SubReg { rd, rn, rm } => {
                     self.set(rd, self.get(rn).wrapping_sub(self.get(rm)));
+                }
+                Hot::SubsReg { rd, rn, rm } => {
+                    let difference = self.flags.sub(self.get(rn), self.get(rm));
+                    self.set(rd, difference);
+                }
+                Hot::AndsReg { rd, rn, rm } => {
+                    let result = self.get(rn) & self.get(rm);
+                    self.flags.set_nz(result);
+                    self.set(rd, result);
+                }
+                Hot::OrrsReg { rd, rn, rm } => {
+                    let result = self.get(rn) | self.get(rm);
+                    self.flags.set_nz(result);
+                    self.set(rd, result);
+                }
+                Hot::EorsReg { rd, rn, rm } => {
+                    let result = self.get(rn) ^ self.get(rm);
+                    self.flags.set_nz(result);
+                    self.set(rd, result);
+                }
+                Hot::MovsImm { rd, imm } => {
+                    self.flags.set_nz(imm);
+                    self.set(rd, imm);
+                }
+                Hot::Lsls { rd, rm, amount } => {
+                    let wide = u64::from(self.get(rm)) << (amount & 31);
+                    self.flags.set_nzc(wide as u32, wide >> 32 & 1 != 0);
+                    self.set(rd, wide as u32);
+                }
+                Hot::Lsrs { rd, rm, amount } => {
+                    let last = self.get(rm) >> (amount.wrapping_sub(1) & 31);
+                    self.flags.set_nzc(last >> 1, last & 1 != 0);
+                    self.set(rd, last >> 1);
+                }
+                Hot::Asrs { rd, rm, amount } => {
+                    let last = self.get(rm) as i32 >> (amount.wrapping_sub(1) & 31);
+                    self.flags.set_nzc((last >> 1) as u32, last & 1 != 0);
+                    self.set(rd, (last >> 1) as u32);
+                }
+                Hot::Shifted {
+                    f,
+                    rd,
+                    rn,
+                    rm,
+                    shift,
+                    amount,
+                } => {
+                    let (a, m, by) = (self.get(rn), self.get(rm), amount & 31);
+                    let b = match shift {
+                        Shift::Lsl => m << by,
+                        Shift::Lsr => m >> by,
+                        Shift::Asr => (m as i32 >> by) as u32,
+                        Shift::Ror | Shift::Rrx => m.rotate_right(by.into()),
+                    };
+                    let result = match f {
+                        Dp::Sub => a.wrapping_sub(b),
+                        Dp::Rsb => b.wrapping_sub(a),
+                        Dp::And => a & b,
+                        Dp::Bic => a & !b,
+                        Dp::Orr => a | b,
+                        Dp::Eor => a ^ b,
+                        _ => a.wrapping_add(b),
+                    };
+                    self.set(rd, result);
                 }
                 Hot::CmpReg { rn, rm } => {
                     self.flags.sub(self.get(rn), self.get(rm));

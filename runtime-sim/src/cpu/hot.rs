@@ -5,7 +5,7 @@
 //! They have no effect but on registers, flags and local SRAM, and none writes SP
 //! except as a pointer that stays.
 
-use super::op::{Cond, Dp, Extract, Index, LoadKind, Misc, Mul, Op, Reg, SReg, Shift};
+use super::op::{Cond, Dp, Extract, ImmCarry, Index, LoadKind, Misc, Mul, Op, Reg, SReg, Shift};
 use super::op::{StoreKind, V2, V3};
 
 /// An instruction in the form in which a block executes it.
@@ -67,6 +67,56 @@ pub(super) enum Hot {
         rd: Reg,
         rn: Reg,
         rm: Reg,
+    },
+    SubsReg {
+        rd: Reg,
+        rn: Reg,
+        rm: Reg,
+    },
+    AndsReg {
+        rd: Reg,
+        rn: Reg,
+        rm: Reg,
+    },
+    OrrsReg {
+        rd: Reg,
+        rn: Reg,
+        rm: Reg,
+    },
+    EorsReg {
+        rd: Reg,
+        rn: Reg,
+        rm: Reg,
+    },
+    /// C stays.
+    MovsImm {
+        rd: Reg,
+        imm: u32,
+    },
+    /// Shifts by 1 to 31, with flags.
+    Lsls {
+        rd: Reg,
+        rm: Reg,
+        amount: u8,
+    },
+    Lsrs {
+        rd: Reg,
+        rm: Reg,
+        amount: u8,
+    },
+    Asrs {
+        rd: Reg,
+        rm: Reg,
+        amount: u8,
+    },
+    /// Two operands of which one is shifted by 1 to 31, without flags.
+    Shifted {
+        f: Dp,
+        rd: Reg,
+        rn: Reg,
+        rm: Reg,
+        shift: Shift,
+        amount: u8,
     },
     CmpReg {
         rn: Reg,
@@ -350,8 +400,13 @@ impl Hot {
     fn special(op: &Op) -> Option<Hot> {
         Some(match *op {
             Op::DpImm {
-                f, s, rd, rn, imm, ..
-            } => return dp_imm(f, s, rd, rn, imm),
+                f,
+                s,
+                rd,
+                rn,
+                carry,
+                imm,
+            } => return dp_imm(f, s, rd, rn, carry, imm),
             Op::DpReg {
                 f,
                 s,
@@ -549,11 +604,12 @@ impl Hot {
     }
 }
 
-fn dp_imm(f: Dp, s: bool, rd: Reg, rn: Reg, imm: u32) -> Option<Hot> {
+fn dp_imm(f: Dp, s: bool, rd: Reg, rn: Reg, carry: ImmCarry, imm: u32) -> Option<Hot> {
     Some(match (f, s) {
         (Dp::Cmp, _) => Hot::CmpImm { rn, imm },
         _ if rd == 13 => return None,
         (Dp::Mov, false) => Hot::MovImm { rd, imm },
+        (Dp::Mov, true) if carry == ImmCarry::Keep => Hot::MovsImm { rd, imm },
         (Dp::Add, false) => Hot::AddImm { rd, rn, imm },
         (Dp::Add, true) => Hot::AddsImm { rd, rn, imm },
         (Dp::Sub, false) => Hot::AddImm {
@@ -577,6 +633,10 @@ fn dp_reg(f: Dp, s: bool, (rd, rn, rm): (Reg, Reg, Reg), shift: Shift, amount: u
         (Dp::Add, false, true) => Hot::AddReg { rd, rn, rm },
         (Dp::Add, true, true) => Hot::AddsReg { rd, rn, rm },
         (Dp::Sub, false, true) => Hot::SubReg { rd, rn, rm },
+        (Dp::Sub, true, true) => Hot::SubsReg { rd, rn, rm },
+        (Dp::And, true, true) => Hot::AndsReg { rd, rn, rm },
+        (Dp::Orr, true, true) => Hot::OrrsReg { rd, rn, rm },
+        (Dp::Eor, true, true) => Hot::EorsReg { rd, rn, rm },
         (Dp::Orr, false, true) => Hot::OrrReg { rd, rn, rm },
         (Dp::Eor, false, true) => Hot::EorReg { rd, rn, rm },
         (Dp::And, false, true) => Hot::AndReg { rd, rn, rm },
@@ -587,6 +647,24 @@ fn dp_reg(f: Dp, s: bool, (rd, rn, rm): (Reg, Reg, Reg), shift: Shift, amount: u
             Shift::Asr => Hot::Asr { rd, rm, amount },
             Shift::Ror | Shift::Rrx => return None,
         },
+        (Dp::Mov, true, false) if (1..32).contains(&amount) => match shift {
+            Shift::Lsl => Hot::Lsls { rd, rm, amount },
+            Shift::Lsr => Hot::Lsrs { rd, rm, amount },
+            Shift::Asr => Hot::Asrs { rd, rm, amount },
+            Shift::Ror | Shift::Rrx => return None,
+        },
+        (Dp::Add | Dp::Sub | Dp::Rsb | Dp::And | Dp::Bic | Dp::Orr | Dp::Eor, false, false)
+            if (1..32).contains(&amount) && shift != Shift::Rrx =>
+        {
+            Hot::Shifted {
+                f,
+                rd,
+                rn,
+                rm,
+                shift,
+                amount,
+            }
+        }
         _ => return None,
     })
 }

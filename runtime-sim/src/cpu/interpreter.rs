@@ -53,39 +53,49 @@ impl Core {
                 return usize::from(!self.build_block(code, memory));
             }
         };
-        let first = self
-            .costs
-            .after(self.left & block.first_feels, block.first_cost);
         // The block's own cycles count the first instruction without interlocks.
-        let start = self.cycle + first;
         let cycles = u64::from(block.cycles) - u64::from(block.first_cost);
-        if start + cycles >= self.stop || (block.uses_fpu && !self.fpu_ready) {
-            return steps.len();
+        if (block.fpu_from as usize) < steps.len() && !self.fpu_ready {
+            // The first instruction that needs the FPU makes it ready.
+            return block.fpu_from as usize + 1;
         }
-        match self.execute_block(steps, block.end, memory) {
-            End::Done(pc, taken) => {
-                self.cycle = start + cycles;
-                if taken {
-                    self.cycle += u64::from(self.costs.refill);
-                }
-                self.instructions += steps.len() as u64;
-                self.left = block.leaves;
-                self.pc = pc;
-                0
+        let here = self.pc;
+        loop {
+            let first = self
+                .costs
+                .after(self.left & block.first_feels, block.first_cost);
+            let start = self.cycle + first;
+            if start + cycles >= self.stop {
+                return steps.len();
             }
-            End::Bail(index) => {
-                let step = &steps[index];
-                let here = step.here;
-                if index != 0 {
-                    self.cycle = start + u64::from(step.before) - u64::from(block.first_cost);
-                    self.instructions += index as u64;
-                    self.left = step.left;
-                    self.pc = here;
+            match self.execute_block(steps, block.end, memory) {
+                End::Done(pc, taken) => {
+                    self.cycle = start + cycles;
+                    if taken {
+                        self.cycle += u64::from(self.costs.refill);
+                    }
+                    self.instructions += steps.len() as u64;
+                    self.left = block.leaves;
+                    self.pc = pc;
+                    // A loop of one block that need not be counted goes on at once.
+                    if pc != here || block.cold != 0 || self.cycle >= self.stop {
+                        return 0;
+                    }
                 }
-                if code.accesses(here) {
-                    code.note_outside(here);
+                End::Bail(index) => {
+                    let step = &steps[index];
+                    let here = step.here;
+                    if index != 0 {
+                        self.cycle = start + u64::from(step.before) - u64::from(block.first_cost);
+                        self.instructions += index as u64;
+                        self.left = step.left;
+                        self.pc = here;
+                    }
+                    if code.accesses(here) {
+                        code.note_outside(here);
+                    }
+                    return 1;
                 }
-                1
             }
         }
     }
@@ -93,9 +103,13 @@ impl Core {
     /// The block at the program counter is hot.
     #[inline(never)]
     fn heat(&mut self, code: &mut Code, memory: &mut Memory) {
-        self.translate(code, memory);
-        // If that was in vain, it may be worth another try much later.
-        let again = self.engine.threshold().max(64).saturating_mul(16);
+        let threshold = self.engine.threshold();
+        let again = if self.translate(code, memory) {
+            // If that was in vain, it may be worth another try much later.
+            threshold.max(64).saturating_mul(16)
+        } else {
+            threshold
+        };
         code.blocks.set_cold(self.pc, again);
     }
 
@@ -107,6 +121,7 @@ impl Core {
         let mut block = Block::empty(start);
         block.cold = self.engine.threshold();
         let mut steps = Vec::new();
+        let mut uses_fpu = false;
         while steps.len() < MAX_STEPS {
             let here = block.end;
             let known = code.at(here).filter(|slot| slot.it == 0).copied();
@@ -142,7 +157,10 @@ impl Core {
             block.cycles += cycles as u32;
             block.leaves = slot.leaves;
             block.end = here.wrapping_add(u32::from(slot.size));
-            block.uses_fpu |= slot.op.is_fpu();
+            if !uses_fpu {
+                uses_fpu = slot.op.is_fpu();
+                block.fpu_from = steps.len() as u32 - u32::from(uses_fpu);
+            }
             if hot.branches() {
                 break;
             }

@@ -1,57 +1,22 @@
 //! Loads and stores. Anything but an aligned access to plain SRAM is left to the
 //! interpreter: devices, faults, unaligned accesses, stores to code.
 
-use super::super::core::Core;
 use super::super::op::{Index, LoadKind, Op, Reg, StoreKind};
-use super::emit::{Emitter, field};
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{F32, I8, I16, I32, I64};
+use super::checks::Reach;
+use super::emit::Emitter;
+use cranelift_codegen::ir::types::{F32, I8, I16, I32};
 use cranelift_codegen::ir::{InstBuilder, Value};
-use std::mem::offset_of;
 
 impl Emitter<'_> {
-    fn turned(&mut self, value: Value, by: u32) -> Value {
-        if by == 0 {
-            return value;
-        }
-        let by = self.word(by);
-        self.b.ins().rotr(value, by)
-    }
-
     /// Checks that `count` units of `1 << log2` bytes at `address` lie in SRAM and are
     /// aligned, and gives the host's address.
     fn check_load(&mut self, address: Value, log2: u32, count: u32) -> Value {
-        // Low bits that must be zero become high bits.
-        let unit = self.turned(address, log2);
-        let limit = (self.memory_bytes >> log2) - (count - 1);
-        let bad = self.compare_word(IntCC::UnsignedGreaterThanOrEqual, unit, limit);
-        self.unless(bad);
-        self.host_address(address)
+        self.check(Reach::Load, address, log2, count)
     }
 
     /// As [`Emitter::check_load`], in the part of SRAM that holds no decoded code.
     fn check_store(&mut self, address: Value, log2: u32, count: u32) -> Value {
-        let low = self.load_core(I32, field!(link.low));
-        let inside = self.b.ins().isub(address, low);
-        let unit = self.turned(inside, log2);
-        let units = self.load_core(
-            I32,
-            match log2 {
-                0 => field!(link.bytes),
-                1 => field!(link.halves),
-                _ => field!(link.words),
-            },
-        );
-        let bad = if count == 1 {
-            self.compare(IntCC::UnsignedGreaterThanOrEqual, unit, units)
-        } else {
-            let [unit, units] = [unit, units].map(|x| self.b.ins().uextend(I64, x));
-            let more = self.b.ins().iconst(I64, i64::from(count - 1));
-            let last = self.b.ins().iadd(unit, more);
-            self.compare(IntCC::UnsignedGreaterThanOrEqual, last, units)
-        };
-        self.unless(bad);
-        self.host_address(address)
+        self.check(Reach::Store, address, log2, count)
     }
 
     fn load_kind(&mut self, kind: LoadKind, address: Value) -> Value {
@@ -103,14 +68,6 @@ impl Emitter<'_> {
                 self.store_guest(byte, at, 0);
             }
         }
-    }
-
-    pub(super) fn moved(&mut self, base: Value, offset: i32) -> Value {
-        if offset == 0 {
-            return base;
-        }
-        let offset = self.word(offset as u32);
-        self.b.ins().iadd(base, offset)
     }
 
     /// Address and new base.

@@ -6,10 +6,11 @@ use super::super::memory::Memory;
 use super::discover::Discovery;
 use super::emit::emit;
 use super::plan::Plan;
-use super::{MAX_BUDGET, Region};
+use super::{MAX_BUDGET, Region, Wanted};
 use crate::host::RegionCompiler;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Guest instructions in all regions together; beyond this nothing more is translated.
 const MAX_INSTRUCTIONS: usize = 1 << 20;
@@ -33,6 +34,17 @@ struct Regions {
     instructions: usize,
     /// Regions that could not be compiled, which is a bug.
     failed: usize,
+    /// What is being compiled, by place and code.
+    busy: BTreeSet<(Start, u64)>,
+}
+
+/// What became of a wish.
+pub(super) enum Answer {
+    Region(Arc<Region>),
+    /// There can be none.
+    Never,
+    /// Another thread makes one.
+    Soon,
 }
 
 /// What the cores that share a region have in common, beside its bytes.
@@ -54,56 +66,81 @@ impl Translations {
     /// Number of regions, of guest instructions in them, and of regions that the host's
     /// compiler refused.
     pub fn size(&self) -> (usize, usize, usize) {
-        let regions = self.shared.regions.lock();
-        let regions = regions.unwrap_or_else(PoisonError::into_inner);
+        let regions = self.regions();
         let count = regions.by_start.values().map(Vec::len).sum();
         (count, regions.instructions, regions.failed)
     }
 
-    /// A region that begins at the program counter of `core`.
+    /// A region that begins where it is wanted, and holds what `core` executes now.
     pub(super) fn get(
         &self,
         core: &mut Core,
+        wanted: Wanted,
         code: &mut Code,
         memory: &mut Memory,
-        exact: bool,
-        fpu: bool,
-        eager: bool,
-    ) -> Option<Arc<Region>> {
-        let feels = code.at(core.pc).map_or(0, |slot| slot.feels);
+    ) -> Answer {
+        let Wanted { pc, exact, fpu, .. } = wanted;
+        let feels = code.at(pc).map_or(0, |slot| slot.feels);
         let start = Start {
-            pc: core.pc,
-            met: core.left & feels,
+            pc,
+            met: wanted.met & feels,
             exact,
             fpu,
             memory_bytes: memory.size(),
         };
-        let locked = || {
-            let regions = self.shared.regions.lock();
-            regions.unwrap_or_else(PoisonError::into_inner)
-        };
-        let costs = core.costs.clone();
+        let (now, costs) = (core.pc, core.costs.clone());
         let found = |regions: &Regions| {
             let same = regions.by_start.get(&start)?;
-            let fits = |r: &&Arc<Region>| r.costs == costs && r.fits(memory);
+            let fits = |r: &&Arc<Region>| r.holds(now) && r.costs == costs && r.fits(memory);
             same.iter().find(fits).cloned()
         };
+        let mark = (start, fingerprint(memory, pc));
         {
-            let regions = locked();
+            let mut regions = self.regions();
             if let Some(region) = found(&regions) {
-                return Some(region);
+                return Answer::Region(region);
             }
             if regions.instructions >= MAX_INSTRUCTIONS {
-                return None;
+                return Answer::Never;
+            }
+            if !regions.busy.insert(mark) {
+                return Answer::Soon;
             }
         }
+        let made = self.make(core, wanted, start, code, memory);
+        let mut regions = self.regions();
+        regions.busy.remove(&mark);
+        match made {
+            Some((region, instructions)) => {
+                regions.instructions += instructions;
+                let same = regions.by_start.entry(start).or_default();
+                same.push(Arc::clone(&region));
+                Answer::Region(region)
+            }
+            None => Answer::Never,
+        }
+    }
+
+    fn regions(&self) -> MutexGuard<'_, Regions> {
+        let regions = self.shared.regions.lock();
+        regions.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new region and the number of its instructions.
+    fn make(
+        &self,
+        core: &mut Core,
+        wanted: Wanted,
+        start: Start,
+        code: &mut Code,
+        memory: &mut Memory,
+    ) -> Option<(Arc<Region>, usize)> {
         let compiler = self
             .shared
             .compiler
             .get_or_init(|| RegionCompiler::new().ok());
         let compiler = compiler.as_ref()?;
-        let pc = core.pc;
-        let plan = Discovery::new(core, code, memory, eager, exact).plan(pc, start.met, fpu)?;
+        let plan = Discovery::new(core, code, memory, wanted).plan(start.met)?;
         if !countable(&plan) {
             return None;
         }
@@ -111,27 +148,35 @@ impl Translations {
         let (function, exits) = emit(
             &plan,
             u32::try_from(start.memory_bytes).ok()?,
-            exact,
+            wanted.exact,
             compiler.signature(),
             compiler.frontend_config(),
         );
         let Ok(compiled) = compiler.compile(function, start.memory_bytes) else {
-            locked().failed += 1;
+            self.regions().failed += 1;
             return None;
         };
         let region = Arc::new(Region {
+            start: wanted.pc,
+            exact: wanted.exact,
             code: compiled,
             entries: plan.entries,
             exits,
             bytes,
             costs: core.costs.clone(),
         });
-        let mut regions = locked();
-        regions.instructions += plan.slots.len();
-        let same = regions.by_start.entry(start).or_default();
-        same.push(Arc::clone(&region));
-        Some(region)
+        Some((region, plan.slots.len()))
     }
+}
+
+/// Tells code apart that is at the same address of different cores: if it fails to, one of
+/// them waits for nothing.
+fn fingerprint(memory: &Memory, pc: u32) -> u64 {
+    const BYTES: usize = 1024;
+    let rest = memory.size().saturating_sub(pc as usize);
+    let mut hasher = DefaultHasher::new();
+    hasher.write(memory.read(pc, rest.min(BYTES)).unwrap_or_default());
+    hasher.finish()
 }
 
 /// True if the counter of instructions can't overflow within a budget of cycles.

@@ -1,7 +1,8 @@
 //! Conditions, from what the flags came from where that is known.
 
 use super::super::op::Op;
-use super::emit::{Emitter, Source};
+use super::emit::Emitter;
+use super::flags::Source;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::I8;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -26,7 +27,20 @@ impl Emitter<'_> {
 
     /// 1 if the condition holds, else 0.
     pub(super) fn holds(&mut self, cond: u8) -> Value {
-        match self.source {
+        if let Some(result) = self.state.flags.result {
+            let cc = match cond {
+                0 => Some(IntCC::Equal),
+                1 => Some(IntCC::NotEqual),
+                4 => Some(IntCC::SignedLessThan),
+                5 => Some(IntCC::SignedGreaterThanOrEqual),
+                _ => None,
+            };
+            return match cc {
+                Some(cc) => self.compare_word(cc, result, 0),
+                None => self.holds_by_flags(cond),
+            };
+        }
+        match self.state.flags.source {
             Source::Difference(a, b) => {
                 let cc = match cond {
                     0 => Some(IntCC::Equal),
@@ -45,18 +59,6 @@ impl Emitter<'_> {
                     return self.compare(cc, a, b);
                 }
             }
-            Source::Result(value) => {
-                let cc = match cond {
-                    0 => Some(IntCC::Equal),
-                    1 => Some(IntCC::NotEqual),
-                    4 => Some(IntCC::SignedLessThan),
-                    5 => Some(IntCC::SignedGreaterThanOrEqual),
-                    _ => None,
-                };
-                if let Some(cc) = cc {
-                    return self.compare_word(cc, value, 0);
-                }
-            }
             Source::Floats(a, b) => {
                 let cc = match cond {
                     0 => Some(FloatCC::Equal),
@@ -71,44 +73,44 @@ impl Emitter<'_> {
                     return self.b.ins().fcmp(cc, a, b);
                 }
             }
-            Source::Variables => {}
+            Source::Before | Source::Sum(..) | Source::Parts(..) => {}
         }
-        self.holds_by_variables(cond)
+        self.holds_by_flags(cond)
     }
 
-    fn holds_by_variables(&mut self, cond: u8) -> Value {
+    fn holds_by_flags(&mut self, cond: u8) -> Value {
         let negative = |e: &mut Self, value| e.compare_word(IntCC::SignedLessThan, value, 0);
         let base = match cond >> 1 {
             0 => {
-                let z = self.use_flag(self.z);
+                let z = self.flag_z();
                 self.compare_word(IntCC::Equal, z, 0)
             }
             1 => {
-                let c = self.use_flag(self.c);
+                let c = self.carry();
                 self.compare_word(IntCC::NotEqual, c, 0)
             }
             2 => {
-                let n = self.use_flag(self.n);
+                let n = self.flag_n();
                 negative(self, n)
             }
             3 => {
-                let v = self.use_flag(self.v);
+                let v = self.flag_v();
                 negative(self, v)
             }
             4 => {
-                let (c, z) = (self.use_flag(self.c), self.use_flag(self.z));
+                let (c, z) = (self.carry(), self.flag_z());
                 let c = self.compare_word(IntCC::NotEqual, c, 0);
                 let z = self.compare_word(IntCC::NotEqual, z, 0);
                 self.b.ins().band(c, z)
             }
             5 | 6 => {
-                let (n, v) = (self.use_flag(self.n), self.use_flag(self.v));
+                let (n, v) = (self.flag_n(), self.flag_v());
                 let differ = self.b.ins().bxor(n, v);
                 let same = self.compare_word(IntCC::SignedGreaterThanOrEqual, differ, 0);
                 if cond >> 1 == 5 {
                     same
                 } else {
-                    let z = self.use_flag(self.z);
+                    let z = self.flag_z();
                     let z = self.compare_word(IntCC::NotEqual, z, 0);
                     self.b.ins().band(same, z)
                 }

@@ -1,7 +1,7 @@
 //! Data processing: the same results and flags as `exec::alu` and `exec::dsp`.
 
 use super::super::op::{Dp, Extract, ImmCarry, Lane, Misc, Mul, MulLong, Op, Par, Reg, Shift};
-use super::emit::{Emitter, Source};
+use super::emit::Emitter;
 use super::plan::Item;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
@@ -20,6 +20,17 @@ impl Emitter<'_> {
                 carry,
                 imm,
             } => {
+                if let (false, Dp::Add | Dp::Sub, false) = (s, f, rn == 15) {
+                    let by = if f == Dp::Add {
+                        imm
+                    } else {
+                        imm.wrapping_neg()
+                    };
+                    let base = self.get(rn);
+                    let sum = self.moved(base, by as i32);
+                    self.set_any(rd, sum);
+                    return;
+                }
                 let b = self.word(imm);
                 let carry = match carry {
                     ImmCarry::Keep => None,
@@ -38,7 +49,11 @@ impl Emitter<'_> {
                 amount,
             } => {
                 let value = self.get(rm);
-                let (b, carry) = self.shift(value, shift, amount.into());
+                let amount = amount.into();
+                let b = self.shift(value, shift, amount);
+                let logical = s || matches!(f, Dp::Tst | Dp::Teq);
+                let carry = logical.then(|| self.shift_carry(value, shift, amount));
+                let carry = carry.flatten();
                 self.data_processing(f, s, rd, rn, b, carry);
             }
             Op::ShiftReg {
@@ -110,7 +125,7 @@ impl Emitter<'_> {
             } => {
                 let (n, m) = (self.get(rn), self.get(rm));
                 let (n_mask, m) = if tb {
-                    let shifted = self.shift(m, Shift::Asr, amount.into()).0;
+                    let shifted = self.shift(m, Shift::Asr, amount.into());
                     (0xffff_0000, shifted)
                 } else {
                     (0xffff, self.left(m, amount.into()))
@@ -129,7 +144,7 @@ impl Emitter<'_> {
                 amount,
             } => {
                 let value = self.get(rn);
-                let value = self.shift(value, shift, amount.into()).0;
+                let value = self.shift(value, shift, amount.into());
                 let wide = self.b.ins().sextend(I64, value);
                 let (low, high) = if signed {
                     let max = (1_i64 << (bits - 1)) - 1;
@@ -194,34 +209,37 @@ impl Emitter<'_> {
         self.and(down, 1)
     }
 
-    /// As `flags::shift`; no carry means that it stays.
-    fn shift(&mut self, value: Value, kind: Shift, amount: u32) -> (Value, Option<Value>) {
-        if amount == 0 {
-            return (value, None);
-        }
-        let (result, carry) = match (kind, amount) {
-            (Shift::Lsl, 1..=31) => (self.left(value, amount), self.bit(value, 32 - amount)),
-            (Shift::Lsl, _) => (self.word(0), self.and(value, 1)),
-            (Shift::Lsr, 1..=31) => (self.right(value, amount), self.bit(value, amount - 1)),
-            (Shift::Lsr, _) => (self.word(0), self.bit(value, 31)),
-            (Shift::Asr, 1..=31) => {
-                let result = self.right_signed(value, amount);
-                (result, self.bit(value, amount - 1))
-            }
-            (Shift::Asr, _) => (self.right_signed(value, 31), self.bit(value, 31)),
+    /// As `flags::shift`, without the carry.
+    fn shift(&mut self, value: Value, kind: Shift, amount: u32) -> Value {
+        match (kind, amount) {
+            (_, 0) => value,
+            (Shift::Lsl, 1..=31) => self.left(value, amount),
+            (Shift::Lsr, 1..=31) => self.right(value, amount),
+            (Shift::Lsl | Shift::Lsr, _) => self.word(0),
+            (Shift::Asr, _) => self.right_signed(value, amount.min(31)),
             (Shift::Ror, _) => {
                 let by = self.word(amount & 31);
-                let result = self.b.ins().rotr(value, by);
-                (result, self.bit(result, 31))
+                self.b.ins().rotr(value, by)
             }
             (Shift::Rrx, _) => {
-                let carry = self.use_flag(self.c);
+                let carry = self.carry();
                 let high = self.left(carry, 31);
                 let low = self.right(value, 1);
-                (self.b.ins().bor(high, low), self.and(value, 1))
+                self.b.ins().bor(high, low)
             }
-        };
-        (result, Some(carry))
+        }
+    }
+
+    /// The carry of such a shift; `None` if it stays.
+    fn shift_carry(&mut self, value: Value, kind: Shift, amount: u32) -> Option<Value> {
+        Some(match (kind, amount) {
+            (_, 0) => return None,
+            (Shift::Lsl, 1..=31) => self.bit(value, 32 - amount),
+            (Shift::Lsl | Shift::Rrx, _) => self.and(value, 1),
+            (Shift::Lsr | Shift::Asr, 1..=31) => self.bit(value, amount - 1),
+            (Shift::Lsr | Shift::Asr, _) => self.bit(value, 31),
+            (Shift::Ror, _) => self.bit(value, (amount + 31) & 31),
+        })
     }
 
     fn shift_register(&mut self, kind: Shift, s: bool, rd: Reg, rn: Reg, rm: Reg) {
@@ -263,52 +281,12 @@ impl Emitter<'_> {
             (result, self.and(carry, 1))
         };
         if s {
-            let old = self.use_flag(self.c);
+            let old = self.carry();
             let none = self.compare_word(IntCC::Equal, amount, 0);
             let carry = self.b.ins().select(none, old, carry);
             self.logic_flags(result, Some(carry));
         }
         self.set(rd, result);
-    }
-
-    /// N and Z of `result`, and C if it changes.
-    pub(super) fn logic_flags(&mut self, result: Value, carry: Option<Value>) {
-        self.def_flag(self.n, result);
-        self.def_flag(self.z, result);
-        if let Some(carry) = carry {
-            self.def_flag(self.c, carry);
-        }
-        self.source = Source::Result(result);
-    }
-
-    fn add_flags(&mut self, a: Value, b: Value) -> Value {
-        let result = self.b.ins().iadd(a, b);
-        let carry = self.compare(IntCC::UnsignedLessThan, result, a);
-        let carry = self.b.ins().uextend(I32, carry);
-        self.all_flags(a, b, result, carry);
-        result
-    }
-
-    /// Flags of `a + b (+ carry in)`.
-    fn all_flags(&mut self, a: Value, b: Value, result: Value, carry: Value) {
-        let x = self.b.ins().bxor(a, result);
-        let y = self.b.ins().bxor(b, result);
-        let overflow = self.b.ins().band(x, y);
-        self.def_flag(self.v, overflow);
-        self.logic_flags(result, Some(carry));
-    }
-
-    fn sub_flags(&mut self, a: Value, b: Value) -> Value {
-        let result = self.b.ins().isub(a, b);
-        let carry = self.compare(IntCC::UnsignedGreaterThanOrEqual, a, b);
-        let carry = self.b.ins().uextend(I32, carry);
-        let x = self.b.ins().bxor(a, b);
-        let y = self.b.ins().bxor(a, result);
-        let overflow = self.b.ins().band(x, y);
-        self.def_flag(self.v, overflow);
-        self.logic_flags(result, Some(carry));
-        self.source = Source::Difference(a, b);
-        result
     }
 
     fn data_processing(
@@ -357,7 +335,7 @@ impl Emitter<'_> {
                 } else {
                     b
                 };
-                let carry = self.use_flag(self.c);
+                let carry = self.carry();
                 let [wa, wb, wc] = [a, b, carry].map(|x| self.b.ins().uextend(I64, x));
                 let sum = self.b.ins().iadd(wa, wb);
                 let sum = self.b.ins().iadd(sum, wc);
@@ -366,7 +344,7 @@ impl Emitter<'_> {
                     let up = self.b.ins().iconst(I64, 32);
                     let carry = self.b.ins().ushr(sum, up);
                     let carry = self.b.ins().ireduce(I32, carry);
-                    self.all_flags(a, b, result, carry);
+                    self.carried_flags(a, b, result, carry);
                 }
                 self.set(rd, result);
             }

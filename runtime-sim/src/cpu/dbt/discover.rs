@@ -5,6 +5,7 @@ use super::super::core::Core;
 use super::super::memory::Memory;
 use super::super::op::Op;
 use super::plan::{Edge, End, Entry, Flow, Key, Node, Path, Plan, Timeline, flow, measure};
+use super::{Engine, Wanted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Instructions of a region.
@@ -21,7 +22,7 @@ pub(super) struct Discovery<'a> {
     memory: &'a mut Memory,
     /// Take also what was never executed.
     eager: bool,
-    exact: bool,
+    wanted: Wanted,
     slots: BTreeMap<u32, Slot>,
     leaders: BTreeSet<u32>,
     /// Behind instructions that the interpreter executes: address, met, FPU.
@@ -33,15 +34,14 @@ impl<'a> Discovery<'a> {
         core: &'a mut Core,
         code: &'a mut Code,
         memory: &'a mut Memory,
-        eager: bool,
-        exact: bool,
+        wanted: Wanted,
     ) -> Self {
         Self {
+            eager: core.engine == Engine::Translator,
             core,
             code,
             memory,
-            eager,
-            exact,
+            wanted,
             slots: BTreeMap::new(),
             leaders: BTreeSet::new(),
             resumes: BTreeSet::new(),
@@ -64,8 +64,9 @@ impl<'a> Discovery<'a> {
         Some(slot)
     }
 
-    /// The region around `pc`, or `None` if there is nothing to translate.
-    pub(super) fn plan(mut self, pc: u32, met: u64, fpu: bool) -> Option<Plan> {
+    /// The region that is wanted, or `None` if there is nothing to translate.
+    pub(super) fn plan(mut self, met: u64) -> Option<Plan> {
+        let Wanted { pc, fpu, .. } = self.wanted;
         self.explore(pc);
         let first = self.slots.get(&pc)?;
         if matches!(self.flow_at(pc), Flow::Step) {
@@ -123,12 +124,18 @@ impl<'a> Discovery<'a> {
         }
     }
 
+    /// True if another region goes on here.
+    fn covered(&self, pc: u32) -> bool {
+        !self.wanted.all && self.code.dbt.covers(self.wanted.exact, pc)
+    }
+
     fn explore(&mut self, start: u32) {
         let mut work = VecDeque::from([start]);
         while let Some(first) = work.pop_front() {
             // What seldom runs stays outside: it would only be a burden for the rest.
             let threshold = self.core.engine.threshold();
-            let seldom = !self.eager && !self.code.blocks.ran(first, threshold, threshold / 64);
+            let runs = if self.wanted.all { 1 } else { threshold / 64 };
+            let seldom = !self.eager && !self.code.blocks.ran(first, threshold, runs);
             if first != start && seldom {
                 continue;
             }
@@ -139,9 +146,7 @@ impl<'a> Discovery<'a> {
                     self.leaders.insert(here);
                     break;
                 }
-                if self.slots.len() >= MAX_INSTRUCTIONS
-                    || (here != start && self.code.dbt.covers(self.exact, here))
-                {
+                if self.slots.len() >= MAX_INSTRUCTIONS || (here != start && self.covered(here)) {
                     break;
                 }
                 let Some(slot) = self.fetch(here, 0) else {

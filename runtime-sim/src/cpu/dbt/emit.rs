@@ -1,16 +1,21 @@
 //! A region as one function of Cranelift IR.
 //!
-//! Registers, flags and the clock are variables of the function. They are loaded where
-//! it is entered; where it is left, what may have changed is stored. One 64-bit word
-//! counts time: cycles left until the core must look at interrupts in the upper part,
-//! instructions executed in the lower [`COUNT_BITS`].
+//! Registers and the clock are variables of the function. What a way in leads to is
+//! loaded there; what is written is stored in the core before the next place where the
+//! function may be left, so that ways out, of which there are many, need no code of their
+//! own ([`super::state`]). One 64-bit word counts time: cycles left until the core must
+//! look at interrupts in the upper part, instructions executed in the lower
+//! [`COUNT_BITS`].
 //!
 //! Whatever an instruction needs beyond registers and plain SRAM is a *side exit*: the
 //! state is that before the instruction, and the interpreter executes it.
 
 use super::super::core::Core;
-use super::super::op::{Op, Reg, SReg};
+use super::super::op::Op;
+use super::checks::Groups;
+use super::flags;
 use super::plan::{Edge, End, Item, Node, Plan};
+use super::state::{self, State, Uses};
 use super::{COUNT_BITS, Exit};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
@@ -22,31 +27,10 @@ use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use std::mem::offset_of;
 
-/// Bits of a set of changed state: 0 to 15 core registers, 32 to 63 FPU registers.
-pub(super) const FLAGS: u64 = 1 << 16;
-pub(super) const Q: u64 = 1 << 17;
-pub(super) const GE: u64 = 1 << 18;
-pub(super) const FPSCR: u64 = 1 << 19;
-
-/// Where the condition flags come from, as far as it is known in the current node.
-#[derive(Clone, Copy)]
-pub(super) enum Source {
-    Variables,
-    /// `a - b`.
-    Difference(Value, Value),
-    /// N and Z of this; C and V are in their variables.
-    Result(Value),
-    /// Comparison of two floats that are not NaN.
-    Floats(Value, Value),
-}
-
 /// A way out that still has to be written.
 struct Stub {
     block: Block,
     exit: u32,
-    node: usize,
-    /// What the node had changed when it was left.
-    changed: u64,
     /// The target of a branch to a computed address.
     target: Option<Value>,
 }
@@ -55,31 +39,16 @@ pub(super) struct Emitter<'a> {
     pub(super) b: FunctionBuilder<'a>,
     pub(super) core: Value,
     memory: Value,
-    regs: Vec<Variable>,
-    fregs: Vec<Variable>,
-    /// N in the sign.
-    pub(super) n: Variable,
-    /// Z if zero.
-    pub(super) z: Variable,
-    /// 0 or 1.
-    pub(super) c: Variable,
-    /// V in the sign.
-    pub(super) v: Variable,
-    q: Variable,
-    ge: Variable,
-    /// FPSCR, of which only the condition flags change.
-    pub(super) fpscr: Variable,
+    pub(super) state: State,
+    pub(super) groups: Groups,
     time: Variable,
-    pub(super) source: Source,
-    /// The condition flags of FPSCR, if just compared.
-    pub(super) compared: Option<(Value, Value)>,
-    touched: u64,
-    changed: u64,
     node: usize,
     item: Option<Item>,
     pub(super) memory_bytes: u32,
     /// FPSCR.IXC is not set: inexact results are left to the interpreter.
     pub(super) exact: bool,
+    /// Whether the condition flags are variables when the node begins.
+    flags_in: Vec<bool>,
     blocks: Vec<Block>,
     stubs: Vec<Stub>,
     exits: Vec<Exit>,
@@ -119,46 +88,33 @@ pub(super) fn emit(
     let setup = b.create_block();
     b.ins().jump(setup, &[]);
     b.seal_block(entry);
-    let regs = (0..16).map(|_| b.declare_var(I32)).collect();
-    let fregs = (0..32).map(|_| b.declare_var(F32)).collect();
-    let [n, z, c, v, fpscr] = [(); 5].map(|()| b.declare_var(I32));
-    let [q, ge] = [(); 2].map(|()| b.declare_var(I8));
+    let state = State::new(&mut b);
     let time = b.declare_var(I64);
     let blocks = plan.nodes.iter().map(|_| b.create_block()).collect();
     let mut e = Emitter {
         b,
         core,
         memory,
-        regs,
-        fregs,
-        n,
-        z,
-        c,
-        v,
-        q,
-        ge,
-        fpscr,
+        state,
+        groups: Groups::default(),
         time,
-        source: Source::Variables,
-        compared: None,
-        touched: 0,
-        changed: 0,
         node: 0,
         item: None,
         memory_bytes,
         exact,
+        flags_in: flags::needed(&plan.nodes),
         blocks,
         stubs: Vec::new(),
         exits: Vec::new(),
         plan,
     };
-    let mut changes = Vec::new();
+    let mut uses = Vec::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         e.node(index, node);
-        changes.push(e.changed);
+        uses.push(e.state.uses());
     }
-    e.write_stubs(&changes);
-    e.write_entries(setup, time_in, number);
+    e.write_stubs();
+    e.write_entries(setup, time_in, number, &uses);
     e.b.seal_all_blocks();
     let exits = std::mem::take(&mut e.exits);
     e.b.finalize(config);
@@ -172,91 +128,12 @@ impl Emitter<'_> {
         self.b.ins().iconst(I32, i64::from(value))
     }
 
-    pub(super) fn get(&mut self, r: Reg) -> Value {
-        let r = usize::from(r & 15);
-        self.touched |= 1 << r;
-        self.b.use_var(self.regs[r])
-    }
-
-    pub(super) fn set(&mut self, r: Reg, value: Value) {
-        let r = usize::from(r & 15);
-        self.touched |= 1 << r;
-        self.changed |= 1 << r;
-        self.b.def_var(self.regs[r], value);
-    }
-
-    /// As [`Emitter::set`], for a register that may be SP.
-    pub(super) fn set_any(&mut self, r: Reg, value: Value) {
-        let value = if r == 13 {
-            let mask = self.word(!3);
-            self.b.ins().band(value, mask)
-        } else {
-            value
-        };
-        self.set(r, value);
-    }
-
-    pub(super) fn get_s(&mut self, s: SReg) -> Value {
-        let s = usize::from(s & 31);
-        self.touched |= 1 << (32 + s);
-        self.b.use_var(self.fregs[s])
-    }
-
-    pub(super) fn set_s(&mut self, s: SReg, value: Value) {
-        let s = usize::from(s & 31);
-        self.touched |= 1 << (32 + s);
-        self.changed |= 1 << (32 + s);
-        self.b.def_var(self.fregs[s], value);
-    }
-
     pub(super) fn bits_of(&mut self, float: Value) -> Value {
         self.b.ins().bitcast(I32, MemFlagsData::new(), float)
     }
 
     pub(super) fn float_of(&mut self, bits: Value) -> Value {
         self.b.ins().bitcast(F32, MemFlagsData::new(), bits)
-    }
-
-    pub(super) fn use_flag(&mut self, flag: Variable) -> Value {
-        self.touched |= FLAGS;
-        self.b.use_var(flag)
-    }
-
-    pub(super) fn def_flag(&mut self, flag: Variable, value: Value) {
-        self.touched |= FLAGS;
-        self.changed |= FLAGS;
-        self.b.def_var(flag, value);
-    }
-
-    pub(super) fn use_fpscr(&mut self) -> Value {
-        self.touched |= FPSCR;
-        self.b.use_var(self.fpscr)
-    }
-
-    pub(super) fn def_fpscr(&mut self, value: Value) {
-        self.touched |= FPSCR;
-        self.changed |= FPSCR;
-        self.b.def_var(self.fpscr, value);
-    }
-
-    pub(super) fn get_ge(&mut self) -> Value {
-        self.touched |= GE;
-        self.b.use_var(self.ge)
-    }
-
-    pub(super) fn set_ge(&mut self, value: Value) {
-        self.touched |= GE;
-        self.changed |= GE;
-        self.b.def_var(self.ge, value);
-    }
-
-    /// Sets Q if `saturated` (0 or 1) is.
-    pub(super) fn or_q(&mut self, saturated: Value) {
-        self.touched |= Q;
-        self.changed |= Q;
-        let q = self.b.use_var(self.q);
-        let q = self.b.ins().bor(q, saturated);
-        self.b.def_var(self.q, q);
     }
 
     pub(super) fn compare(&mut self, cc: IntCC, a: Value, b: Value) -> Value {
@@ -274,7 +151,7 @@ impl Emitter<'_> {
         self.b.ins().load(ty, flags, self.core, offset)
     }
 
-    fn store_core(&mut self, value: Value, offset: i32) {
+    pub(super) fn store_core(&mut self, value: Value, offset: i32) {
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, value, self.core, offset);
     }
@@ -287,14 +164,13 @@ impl Emitter<'_> {
 
     // Ways out.
 
+    /// What was written must be in the core when the block is reached.
     fn add_stub(&mut self, exit: Exit, target: Option<Value>) -> Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
         self.stubs.push(Stub {
             block,
             exit: self.exits.len() as u32,
-            node: self.node,
-            changed: self.changed,
             target,
         });
         self.exits.push(exit);
@@ -320,12 +196,25 @@ impl Emitter<'_> {
             return;
         };
         let exit = self.step_exit(&item);
+        self.flush();
         let stub = self.add_stub(exit, None);
         let on = self.b.create_block();
         self.b.ins().brif(bad, stub, &[], on, &[]);
         self.b.seal_block(stub);
         self.b.seal_block(on);
         self.b.switch_to_block(on);
+    }
+
+    /// Leaves to the interpreter before the current instruction. What follows in the node is
+    /// not reached.
+    pub(super) fn always_leave(&mut self) {
+        let yes = self.b.ins().iconst(I8, 1);
+        self.unless(yes);
+    }
+
+    /// Whether the node reads flags that another one set.
+    pub(super) fn reads_flags_of_others(&self) -> bool {
+        self.flags_in.get(self.node).copied().unwrap_or(false)
     }
 
     /// Runs `slow` only if `rare`, which may leave; then both ways meet.
@@ -335,7 +224,10 @@ impl Emitter<'_> {
         self.b.ins().brif(rare, cold, &[], on, &[]);
         self.b.seal_block(cold);
         self.b.switch_to_block(cold);
+        // What is stored there is not stored on the other way.
+        let before = self.state.unwritten();
         slow(self);
+        self.state.set_unwritten(before);
         self.b.ins().jump(on, &[]);
         self.b.seal_block(on);
         self.b.switch_to_block(on);
@@ -345,9 +237,8 @@ impl Emitter<'_> {
 
     fn node(&mut self, index: usize, node: &Node) {
         self.node = index;
-        self.changed = 0;
-        self.source = Source::Variables;
-        self.compared = None;
+        self.state.begin_node();
+        self.groups.clear();
         self.item = None;
         let block = self.blocks[index];
         self.b.switch_to_block(block);
@@ -375,6 +266,7 @@ impl Emitter<'_> {
             }
             End::It { cond, holds, fails } => {
                 let condition = self.holds(*cond);
+                self.settle(node);
                 let [yes, no] = [(); 2].map(|()| self.b.create_block());
                 self.b.ins().brif(condition, yes, &[], no, &[]);
                 for (block, edge) in [(yes, holds), (no, fails)] {
@@ -390,12 +282,14 @@ impl Emitter<'_> {
             }
             End::Step(item) => {
                 let exit = self.step_exit(item);
+                self.flush();
                 let stub = self.add_stub(exit, None);
                 self.b.ins().jump(stub, &[]);
                 self.b.seal_block(stub);
             }
             End::Gate(item, edge) => {
                 let exit = self.step_exit(item);
+                self.settle(node);
                 let stub = self.add_stub(exit, None);
                 let ready = self.load_core(I8, field!(link.fpu));
                 let on = self.b.create_block();
@@ -441,8 +335,17 @@ impl Emitter<'_> {
         self.b.def_var(self.time, time);
     }
 
+    /// Before `node` is left: the core and the node behind find all that was written.
+    fn settle(&mut self, node: &Node) {
+        self.flush();
+        if node.successors().iter().any(|&n| self.flags_in[n]) {
+            self.pass_flags();
+        }
+    }
+
     /// The end of `node` along `edge`, with `extra` cycles.
     fn go(&mut self, node: &Node, edge: Edge, extra: u32) {
+        self.settle(node);
         match edge {
             Edge::Node(n) => {
                 self.spend(i64::from(node.cycles + extra), node.count);
@@ -477,6 +380,7 @@ impl Emitter<'_> {
 
     fn fork(&mut self, node: &Node, holds: Value, taken: Edge, next: Edge, backward: bool) {
         let refill = self.plan.refill;
+        self.settle(node);
         let (yes, no) = match (taken, next) {
             (Edge::Node(a), Edge::Node(b)) if backward => {
                 // The refill is on the way that is usual; the other gets it back.
@@ -551,6 +455,7 @@ impl Emitter<'_> {
         if matches!(item.slot.op, Op::Bx { .. }) {
             self.check_target(target);
         }
+        self.settle(node);
         self.spend(i64::from(node.cycles), node.count);
         for &(pc, n) in sites {
             let same = match item.slot.op {
@@ -594,31 +499,14 @@ impl Emitter<'_> {
 
     // The frame of it all.
 
-    /// Writes the ways out: what may have changed since the region was entered is
-    /// stored.
-    fn write_stubs(&mut self, changes: &[u64]) {
-        let mut before = vec![0_u64; self.plan.nodes.len()];
-        let successors: Vec<_> = self.plan.nodes.iter().map(Node::successors).collect();
-        let mut settled = false;
-        while !settled {
-            settled = true;
-            for (n, next) in successors.iter().enumerate() {
-                let after = before[n] | changes[n];
-                for &s in next {
-                    if before[s] | after != before[s] {
-                        before[s] |= after;
-                        settled = false;
-                    }
-                }
-            }
-        }
+    /// Writes the ways out.
+    fn write_stubs(&mut self) {
         let out = self.b.create_block();
         self.b.set_cold_block(out);
         let time = self.b.append_block_param(out, I64);
         let number = self.b.append_block_param(out, I32);
         for stub in std::mem::take(&mut self.stubs) {
             self.b.switch_to_block(stub.block);
-            self.store_state(before[stub.node] | stub.changed);
             if let Some(target) = stub.target {
                 let mask = self.word(!1);
                 let pc = self.b.ins().band(target, mask);
@@ -634,105 +522,34 @@ impl Emitter<'_> {
         self.b.ins().return_(&[time]);
     }
 
-    fn store_state(&mut self, changed: u64) {
-        for r in 0..16 {
-            if changed >> r & 1 != 0 {
-                let value = self.b.use_var(self.regs[r as usize]);
-                self.store_core(value, field!(regs) + 4 * r);
-            }
-        }
-        for s in 0..32 {
-            if changed >> (32 + s) & 1 != 0 {
-                let value = self.b.use_var(self.fregs[s as usize]);
-                self.store_core(value, field!(fregs) + 4 * s);
-            }
-        }
-        if changed & FLAGS != 0 {
-            let [n, z, c, v] = [self.n, self.z, self.c, self.v].map(|f| self.b.use_var(f));
-            let n = self.compare_word(IntCC::SignedLessThan, n, 0);
-            let z = self.compare_word(IntCC::Equal, z, 0);
-            let c = self.compare_word(IntCC::NotEqual, c, 0);
-            let v = self.compare_word(IntCC::SignedLessThan, v, 0);
-            self.store_core(n, field!(flags.n));
-            self.store_core(z, field!(flags.z));
-            self.store_core(c, field!(flags.c));
-            self.store_core(v, field!(flags.v));
-        }
-        if changed & Q != 0 {
-            let q = self.b.use_var(self.q);
-            let one = self.b.ins().iconst(I8, 1);
-            let q = self.b.ins().band(q, one);
-            self.store_core(q, field!(flags.q));
-        }
-        if changed & GE != 0 {
-            let ge = self.b.use_var(self.ge);
-            self.store_core(ge, field!(flags.ge));
-        }
-        if changed & FPSCR != 0 {
-            let fpscr = self.b.use_var(self.fpscr);
-            self.store_core(fpscr, field!(fpu.fpscr));
-        }
-    }
-
-    /// Writes the entries: everything that the region uses is loaded.
-    fn write_entries(&mut self, entry: Block, time: Value, number: Value) {
-        self.b.switch_to_block(entry);
+    /// Writes the entries: what is read behind one before it is written is loaded there.
+    fn write_entries(&mut self, setup: Block, time: Value, number: Value, uses: &[Uses]) {
+        self.b.switch_to_block(setup);
         self.b.def_var(self.time, time);
-        let touched = self.touched;
-        for r in (0..16).filter(|r| touched >> r & 1 != 0) {
-            let value = self.load_core(I32, field!(regs) + 4 * r);
-            self.b.def_var(self.regs[r as usize], value);
-        }
-        for s in (0..32).filter(|s| touched >> (32 + s) & 1 != 0) {
-            let value = self.load_core(F32, field!(fregs) + 4 * s);
-            self.b.def_var(self.fregs[s as usize], value);
-        }
-        if touched & FLAGS != 0 {
-            let wide = |e: &mut Self, offset| {
-                let byte = e.load_core(I8, offset);
-                e.b.ins().uextend(I32, byte)
-            };
-            let n = wide(self, field!(flags.n));
-            let n = self.b.ins().ineg(n);
-            let z = wide(self, field!(flags.z));
-            let one = self.word(1);
-            let z = self.b.ins().bxor(z, one);
-            let c = wide(self, field!(flags.c));
-            let v = wide(self, field!(flags.v));
-            let v = self.b.ins().ineg(v);
-            for (var, value) in [(self.n, n), (self.z, z), (self.c, c), (self.v, v)] {
-                self.b.def_var(var, value);
-            }
-        }
-        if touched & Q != 0 {
-            let q = self.load_core(I8, field!(flags.q));
-            self.b.def_var(self.q, q);
-        }
-        if touched & GE != 0 {
-            let ge = self.load_core(I8, field!(flags.ge));
-            self.b.def_var(self.ge, ge);
-        }
-        if touched & FPSCR != 0 {
-            let fpscr = self.load_core(I32, field!(fpu.fpscr));
-            self.b.def_var(self.fpscr, fpscr);
-        }
-        let targets: Vec<Block> = self
+        let ways: Vec<Block> = self
             .plan
             .entries
             .iter()
-            .map(|e| self.blocks[e.node])
+            .map(|_| self.b.create_block())
             .collect();
         // Each call owns its arguments, so the default is one more.
-        let calls: Vec<_> = targets
+        let calls: Vec<_> = ways
             .iter()
-            .map(|&t| self.b.func.dfg.block_call(t, &[]))
+            .map(|&way| self.b.func.dfg.block_call(way, &[]))
             .collect();
-        if let Some(&first) = targets.first() {
+        if let Some(&first) = ways.first() {
             let default = self.b.func.dfg.block_call(first, &[]);
             let table = self
                 .b
                 .create_jump_table(JumpTableData::new(default, &calls));
             self.b.ins().br_table(number, table);
+        }
+        let live = state::live(&self.plan.nodes, uses);
+        for (entry, way) in self.plan.entries.iter().zip(ways) {
+            self.b.seal_block(way);
+            self.b.switch_to_block(way);
+            self.load_state(live[entry.node], self.flags_in[entry.node]);
+            self.b.ins().jump(self.blocks[entry.node], &[]);
         }
     }
 

@@ -11,7 +11,7 @@
 use super::super::core::Core;
 use super::super::float::UFC;
 use super::super::op::{Fixed, Op, V2, V3};
-use super::emit::{Emitter, Source, field};
+use super::emit::{Emitter, field};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -283,35 +283,7 @@ impl Emitter<'_> {
     fn compare_floats(&mut self, a: Value, b: Value) {
         let unordered = self.b.ins().fcmp(FloatCC::Unordered, a, b);
         self.unless(unordered);
-        let less = self.b.ins().fcmp(FloatCC::LessThan, a, b);
-        let equal = self.b.ins().fcmp(FloatCC::Equal, a, b);
-        let (n, zc, c) = (self.word(8 << 28), self.word(6 << 28), self.word(2 << 28));
-        let flags = self.b.ins().select(equal, zc, c);
-        let flags = self.b.ins().select(less, n, flags);
-        let old = self.use_fpscr();
-        let old = self.and(old, 0x0fff_ffff);
-        let fpscr = self.b.ins().bor(old, flags);
-        self.def_fpscr(fpscr);
-        self.compared = Some((a, b));
-    }
-
-    /// VMRS to APSR.
-    fn take_flags(&mut self) {
-        let fpscr = self.use_fpscr();
-        let z = self.and(fpscr, 1 << 30);
-        let mask = self.word(1 << 30);
-        let z = self.b.ins().bxor(z, mask);
-        let c = self.and(fpscr, 1 << 29);
-        let c = self.right(c, 29);
-        let v = self.left(fpscr, 3);
-        self.def_flag(self.n, fpscr);
-        self.def_flag(self.z, z);
-        self.def_flag(self.c, c);
-        self.def_flag(self.v, v);
-        self.source = match self.compared {
-            Some((a, b)) => Source::Floats(a, b),
-            None => Source::Variables,
-        };
+        self.set_compared(a, b);
     }
 
     pub(super) fn fpu(&mut self, op: &Op, here: u32) {
@@ -390,11 +362,11 @@ impl Emitter<'_> {
                     self.set_s(s, value);
                 }
             }
-            Op::VMrs { rt: 15 } => self.take_flags(),
-            Op::VMrs { rt } => {
-                let fpscr = self.use_fpscr();
-                self.set(rt, fpscr);
-            }
+            Op::VMrs { rt: 15 } => self.take_compared(),
+            Op::VMrs { rt } => match self.fpscr() {
+                Some(fpscr) => self.set(rt, fpscr),
+                None => self.always_leave(),
+            },
             Op::VLoad {
                 double,
                 d,

@@ -16,12 +16,15 @@
 
 mod access;
 mod cache;
+mod checks;
 mod condition;
 mod data;
 mod discover;
 mod emit;
+mod flags;
 mod float;
 mod plan;
+mod state;
 mod table;
 
 pub use self::cache::Translations;
@@ -34,6 +37,7 @@ use super::float::{DN, FZ, IXC, RMODE};
 use super::memory::Memory;
 use super::op::{Dp, Misc, Mul, Op};
 use crate::host::RegionCode;
+use cache::Answer;
 use plan::Entry;
 
 /// Lower bits of the word that counts time: instructions.
@@ -42,6 +46,11 @@ const COUNT_BITS: u32 = 20;
 const MAX_BUDGET: u64 = 1 << 18;
 /// Executions of a block after which it is translated.
 const HOT: u32 = 400;
+
+/// Runs of a handler after which it is taken as a whole.
+const HANDLER_RUNS: u32 = 4;
+/// Times that this is done, because hot code turns up that did not run before.
+const MAX_REMADE: usize = 3;
 
 /// How a core executes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +88,19 @@ pub(super) struct Link {
     bytes: u32,
     /// The FPU is ready and in its usual modes.
     fpu: bool,
+    record: flags::Record,
+}
+
+/// A region that a core asks for.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    pc: u32,
+    /// What the last instruction has left.
+    met: u64,
+    fpu: bool,
+    exact: bool,
+    /// Also code that seldom ran, or that other regions hold.
+    all: bool,
 }
 
 /// Where a region was left.
@@ -99,6 +121,9 @@ struct Exit {
 /// A translated region.
 #[derive(Debug)]
 struct Region {
+    /// The address that it was made for.
+    start: u32,
+    exact: bool,
     code: RegionCode,
     entries: Vec<Entry>,
     exits: Vec<Exit>,
@@ -112,6 +137,12 @@ impl Region {
     fn fits(&self, memory: &Memory) -> bool {
         let same = |(at, bytes): &(u32, Vec<u8>)| memory.read(*at, bytes.len()) == Some(bytes);
         self.bytes.iter().all(same)
+    }
+
+    /// True if the instruction at `pc` belongs to it.
+    fn holds(&self, pc: u32) -> bool {
+        let inside = |(at, bytes): &(u32, Vec<u8>)| pc.wrapping_sub(*at) < bytes.len() as u32;
+        self.bytes.iter().any(inside)
     }
 }
 
@@ -205,11 +236,15 @@ impl Core {
             halves: bytes / 2,
             bytes,
             fpu,
+            record: flags::Record::default(),
         };
         let sram = memory.bytes_for_translated();
         let time = region
             .code
             .enter(self, sram, (budget as i64) << COUNT_BITS, number)?;
+        self.link
+            .record
+            .settle(&mut self.flags, &mut self.fpu.fpscr);
         let exit = region.exits.get(self.link.exit as usize)?;
         let rest = time >> COUNT_BITS;
         let spent = budget as i64 - rest + i64::from(exit.cycles);
@@ -224,25 +259,77 @@ impl Core {
         Some(usize::from(exit.step))
     }
 
-    /// Makes, or takes from the shared ones, a translation of the code at the program
-    /// counter. Nothing happens if there can be none.
+    /// Makes, or takes from the shared ones, a translation of the code around the program
+    /// counter. Nothing happens if there can be none. False if it is too early to tell what
+    /// belongs together.
     #[inline(never)]
-    pub(super) fn translate(&mut self, code: &mut Code, memory: &mut Memory) {
+    pub(super) fn translate(&mut self, code: &mut Code, memory: &mut Memory) -> bool {
         if !memory.size().is_multiple_of(4) || memory.size() < 1024 || memory.size() > 1 << 31 {
-            return;
+            return true;
         }
         let exact = self.fpu.fpscr & IXC == 0;
         let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0;
-        let translations = self.translations.clone();
-        let eager = self.engine == Engine::Translator;
-        let region = translations.get(self, code, memory, exact, fpu, eager);
-        if let Some(region) = region {
-            // What the region relies on must be noticed when it changes.
-            for (at, bytes) in &region.bytes {
-                memory.note_code(*at..*at + bytes.len() as u32);
-                code.cover(*at, bytes.len() as u32);
+        let here = Wanted {
+            pc: self.pc,
+            met: self.left,
+            fpu,
+            exact,
+            all: false,
+        };
+        // A handler's loops get hot before it has run often enough to know its ways; then
+        // it had better be one region than many. What comes behind an inexact result,
+        // though, is never entered at the beginning of a handler.
+        if self.engine == Engine::Auto
+            && exact
+            && let Some(handler) = self.handler(memory)
+        {
+            if !code.blocks.ran(handler, HOT, HANDLER_RUNS) {
+                return false;
             }
-            code.dbt.insert(exact, region);
+            let whole = Wanted {
+                pc: handler,
+                met: 0,
+                fpu: false,
+                all: true,
+                ..here
+            };
+            if code.dbt.regions_from(exact, handler) < MAX_REMADE
+                && !self.take_region(whole, code, memory)
+            {
+                return false;
+            }
+            if code.dbt.holds(exact, self.pc) {
+                return true;
+            }
         }
+        self.take_region(here, code, memory)
+    }
+
+    /// False if it is worth asking again soon.
+    fn take_region(&mut self, wanted: Wanted, code: &mut Code, memory: &mut Memory) -> bool {
+        let translations = self.translations.clone();
+        match translations.get(self, wanted, code, memory) {
+            Answer::Region(region) => {
+                // What the region relies on must be noticed when it changes.
+                for (at, bytes) in &region.bytes {
+                    memory.note_code(*at..*at + bytes.len() as u32);
+                    code.cover(*at, bytes.len() as u32);
+                }
+                code.dbt.insert(wanted.exact, region);
+                true
+            }
+            Answer::Never => true,
+            Answer::Soon => false,
+        }
+    }
+
+    /// Where the handler begins that runs.
+    fn handler(&self, memory: &Memory) -> Option<u32> {
+        if self.exception() == 0 {
+            return None;
+        }
+        let at = 4 * u32::from(self.exception());
+        let vector = memory.word(self.nvic.vtor.checked_add(at)?)?;
+        Some(vector & !1)
     }
 }

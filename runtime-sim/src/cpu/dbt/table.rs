@@ -39,6 +39,18 @@ impl Table {
         self.first(exact, pc) != 0
     }
 
+    /// Number of regions that begin at `pc`.
+    pub(super) fn regions_from(&self, exact: bool, pc: u32) -> usize {
+        let of = |r: &&Arc<Region>| r.exact == exact && r.start == pc;
+        self.regions.iter().filter(of).count()
+    }
+
+    /// True if a region holds the instruction at `pc`.
+    pub(super) fn holds(&self, exact: bool, pc: u32) -> bool {
+        let of = |r: &Arc<Region>| r.exact == exact && r.holds(pc);
+        self.regions.iter().any(of)
+    }
+
     /// The region for this state, its entry, and its worst case.
     #[inline(always)]
     pub(super) fn find(
