@@ -2,6 +2,7 @@
 
 use crate::link::{Handlers, Text, link};
 use crate::program::Site;
+use crate::thumb::cost::CycleRules;
 use crate::thumb::{self, MachineFunction};
 use crate::{Options, frame, kernels::Kernel};
 use ir::app::Model;
@@ -76,7 +77,7 @@ pub fn listings(
         .map(|vertex| {
             let site = Site::new(module, target, vertex)?;
             let kernels = site.program(options)?.kernels(target);
-            let functions = generate(&kernels)?;
+            let functions = generate(&kernels, target)?;
             Ok(VertexCode {
                 vertex,
                 kernels,
@@ -86,8 +87,11 @@ pub fn listings(
         .collect()
 }
 
-fn generate(kernels: &[Kernel]) -> Result<Vec<MachineFunction>> {
-    let options = thumb::Options::default();
+fn generate(kernels: &[Kernel], target: &Target) -> Result<Vec<MachineFunction>> {
+    let options = thumb::Options {
+        cycles: CycleRules::of(&target.cpu),
+        ..thumb::Options::default()
+    };
     let functions = kernels.iter().map(|kernel| {
         thumb::compile(kernel.function.clone(), &kernel.symbols, &options)
             .map_err(|e| Diagnostic::internal(format!("kernel {}: {e}", kernel.name())).into())
@@ -105,7 +109,7 @@ fn pe_image(
     let place = place.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no place")))?;
     let site = Site::new(module, target, vertex)?;
     let layout = &module.layouts[&vertex];
-    let functions = generate(&site.program(options)?.kernels(target))?;
+    let functions = generate(&site.program(options)?.kernels(target), target)?;
     let stack = layout.find(RegionKind::Stack);
     let stack = stack.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no stack")))?;
     let interrupts = [

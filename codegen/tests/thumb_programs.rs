@@ -304,6 +304,7 @@ fn random_programs_mean_the_same_at_every_level() {
         combine: false,
         check_allocation: true,
         hoisted_constants: (0, 0),
+        ..Options::default()
     };
     let levels = [
         off.clone(),

@@ -3,24 +3,39 @@
 //! VLDR and VSTR take two cycles each, VLDM and VSTM one plus one per register.
 //! A group needs consecutive registers, which the allocator cannot be asked for,
 //! so the registers are fixed. Loads and stores from the same base take the same
-//! registers: a value that is loaded, changed and stored stays in its place.
+//! registers: a value that is loaded, changed and stored stays in its place. What
+//! changes it in between is told so, or the allocator would move it away and back.
 
 use super::SReg;
 use super::inst::{AluOp, Inst, Op2};
 use super::vcode::{Access, Base, Bundle, Place, VBlock, VCode, VInst, float_reg};
-use regalloc2::{Operand, OperandConstraint, RegClass, VReg};
+use regalloc2::{Operand, OperandConstraint, OperandKind, PReg, RegClass, VReg};
 use std::collections::BTreeMap;
 
 /// Shorter runs gain nothing once the base has to be adjusted.
 const SHORTEST: usize = 3;
 const LONGEST: usize = 8;
 
-pub(super) fn run(code: &mut VCode) {
+/// Forms the groups; says whether there is any lane that [`keep_in_place`] can keep.
+pub(super) fn run(code: &mut VCode) -> bool {
     let mut next_vreg = code.num_vregs;
     for block in &mut code.blocks {
         combine_block(block, &mut next_vreg);
     }
     code.num_vregs = next_vreg;
+    let many = |inst: &VInst| {
+        let inst = inst.single();
+        matches!(inst, Some(Inst::VStoreMany { .. } | Inst::VLoadMany { .. }))
+    };
+    code.blocks.iter().any(|b| b.insts.iter().any(many))
+}
+
+/// Ties what changes a lane to the lane's register, in every block.
+pub(super) fn keep_in_place(code: &mut VCode) {
+    let uses = count_uses(code);
+    for block in &mut code.blocks {
+        keep_lanes(block, &uses);
+    }
 }
 
 /// One VLDR or VSTR.
@@ -173,6 +188,93 @@ fn may_move(block: &VBlock, group: &[Access1], member: Access1) -> bool {
             .iter()
             .all(|m| between(m.index, member.index, m.offset, &ours))
     }
+}
+
+/// How often each float is read, branch arguments included.
+fn count_uses(code: &VCode) -> BTreeMap<VReg, u32> {
+    let mut uses = BTreeMap::new();
+    let read = code.blocks.iter().flat_map(|block| {
+        let operands = block.insts.iter().flat_map(|i| &i.operands);
+        let used = operands.filter(|o| o.kind() == OperandKind::Use);
+        let args = block.succs.iter().flat_map(|s| s.args.iter().copied());
+        used.map(|o| o.vreg()).chain(args)
+    });
+    for value in read.filter(|v| v.class() == RegClass::Float) {
+        *uses.entry(value).or_default() += 1;
+    }
+    uses
+}
+
+/// Longest chain of operations that is followed from a store back to its load.
+const CHAIN: u32 = 6;
+
+/// Where a stored lane comes from the loaded lane with the same register, through
+/// operations that are the last to read it, each works in that register.
+fn keep_lanes(block: &mut VBlock, uses: &BTreeMap<VReg, u32>) {
+    let homes = |inst: &VInst| -> Vec<(VReg, PReg)> {
+        let fixed = inst.operands.iter().filter_map(|o| match o.constraint() {
+            OperandConstraint::FixedReg(reg) => Some((o.vreg(), reg)),
+            _ => None,
+        });
+        fixed.collect()
+    };
+    let of = |load: bool| {
+        let group = move |inst: &&VInst| match inst.single() {
+            Some(Inst::VLoadMany { .. }) => load,
+            Some(Inst::VStoreMany { .. }) => !load,
+            _ => false,
+        };
+        let insts = block.insts.iter().filter(group);
+        insts.flat_map(homes).collect::<Vec<_>>()
+    };
+    let (loaded, stored) = (of(true), of(false));
+    if loaded.is_empty() || stored.is_empty() {
+        return;
+    }
+    let loaded: BTreeMap<VReg, PReg> = loaded.into_iter().collect();
+    let mut makers: BTreeMap<VReg, usize> = BTreeMap::new();
+    for (i, inst) in block.insts.iter().enumerate() {
+        let binary = matches!(
+            inst.single(),
+            Some(Inst::VAlu { op, .. }) if !op.accumulates()
+        );
+        if binary && let Some(result) = inst.operands.get(2) {
+            makers.insert(result.vreg(), i);
+        }
+    }
+    for (value, home) in stored {
+        let chain = chain(&block.insts, &makers, (&loaded, uses), value, home, CHAIN);
+        for (inst, operand) in chain.unwrap_or_default() {
+            let result = &mut block.insts[inst].operands[2];
+            *result = Operand::reg_reuse_def(result.vreg(), operand);
+        }
+    }
+}
+
+/// The operations that make `value` of what was loaded to `home`, each with the
+/// number of the operand that comes from there.
+fn chain(
+    insts: &[VInst],
+    makers: &BTreeMap<VReg, usize>,
+    known: (&BTreeMap<VReg, PReg>, &BTreeMap<VReg, u32>),
+    value: VReg,
+    home: PReg,
+    left: u32,
+) -> Option<Vec<(usize, usize)>> {
+    let (loaded, uses) = known;
+    if loaded.get(&value) == Some(&home) {
+        return Some(Vec::new());
+    }
+    let maker = *makers.get(&value).filter(|_| left > 0)?;
+    (0..2).find_map(|operand| {
+        let input = insts[maker].operands[operand].vreg();
+        if uses.get(&input) != Some(&1) {
+            return None;
+        }
+        let mut all = chain(insts, makers, known, input, home, left - 1)?;
+        all.push((maker, operand));
+        Some(all)
+    })
 }
 
 fn build(group: &[Access1], home: u8, next_vreg: &mut usize) -> Vec<VInst> {

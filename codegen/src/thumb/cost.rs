@@ -6,6 +6,7 @@
 use super::inst::{Addr, Hint, Inst, VAluOp, VUnaryOp};
 use super::reg::{Reg, SReg};
 use super::{Line, LineKind};
+use ir::target::Cpu;
 
 /// The timing rules that are not the same on every description of the core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,19 @@ impl Default for CycleRules {
             address_stall: 1,
             float_stall: 1,
             divide: 12,
+        }
+    }
+}
+
+impl CycleRules {
+    /// The rules of a target's core. What is not here is the same on every one.
+    pub fn of(cpu: &Cpu) -> Self {
+        Self {
+            refill: cpu.pipeline_refill,
+            it: cpu.it,
+            address_stall: cpu.address_stall,
+            float_stall: cpu.vfp_stall,
+            divide: cpu.divide_max,
         }
     }
 }
@@ -229,6 +243,18 @@ mod tests {
     fn loads_in_a_row_are_pipelined_unless_one_addresses_the_next() {
         assert_eq!(cycles(&[load(Reg::R0, Reg::R4), load(Reg::R1, Reg::R4)]), 3);
         assert_eq!(cycles(&[load(Reg::R0, Reg::R4), load(Reg::R1, Reg::R0)]), 4);
+    }
+
+    /// The scheduler, the estimate and the emulator count by one table.
+    #[test]
+    fn the_rules_are_those_of_the_target() {
+        let target = ir::Target::spinnaker2();
+        assert_eq!(CycleRules::of(&target.cpu), CycleRules::default());
+        let slow = Cpu {
+            vfp_stall: 3,
+            ..target.cpu
+        };
+        assert_eq!(CycleRules::of(&slow).float_stall, 3);
     }
 
     #[test]

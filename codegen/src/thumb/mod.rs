@@ -69,6 +69,8 @@ pub struct Options {
     pub combine: bool,
     /// Prove the register allocation with regalloc2's checker.
     pub check_allocation: bool,
+    /// The core's latencies, for the scheduler.
+    pub cycles: cost::CycleRules,
     /// How many integer and float constants may occupy a register across loops.
     pub hoisted_constants: (usize, usize),
 }
@@ -80,6 +82,7 @@ impl Default for Options {
             schedule: true,
             combine: true,
             check_allocation: cfg!(debug_assertions),
+            cycles: cost::CycleRules::default(),
             hoisted_constants: (4, 8),
         }
     }
@@ -218,18 +221,46 @@ pub fn compile(
     let func = midend::run(&name, func, options.optimize)?;
     check::run(&name, &func)?;
     let mut code = lower::run(&name, &func, symbols, options)?;
-    if options.combine {
-        combine::run(&mut code);
+    let groups = options.combine && combine::run(&mut code);
+    let mut tied = groups.then(|| code.clone());
+    let free = Allocated::of(&mut code, options)?;
+    let mut best = free;
+    if let Some(tied) = &mut tied {
+        // Which of the two suits the allocator is seen only afterwards.
+        combine::keep_in_place(tied);
+        let tied = Allocated::of(tied, options)?;
+        if tied.weight <= best.weight {
+            best = tied;
+        }
     }
-    if options.schedule {
-        schedule::run(&mut code);
-    }
-    let numbered = regalloc::Numbered::new(&code);
-    let output = regalloc::run(&code, &numbered, options.check_allocation)?;
-    let (items, frame) = emit::run(&code, &numbered, &output)?;
-    let mut function = layout::lay_out(&name, &items)?;
-    function.frame = frame;
+    let mut function = layout::lay_out(&name, &best.items)?;
+    function.frame = best.frame;
     Ok(function)
+}
+
+/// Code with registers.
+struct Allocated {
+    items: Vec<Item>,
+    frame: FrameInfo,
+    /// What the allocator's moves cost, and the registers that are saved.
+    weight: u32,
+}
+
+impl Allocated {
+    fn of(code: &mut vcode::VCode, options: &Options) -> Result<Self, BackendError> {
+        if options.schedule {
+            schedule::run(code, &options.cycles);
+        }
+        let numbered = regalloc::Numbered::new(code);
+        let output = regalloc::run(code, &numbered, options.check_allocation)?;
+        let (items, frame) = emit::run(code, &numbered, &output)?;
+        let weight = regalloc::weight(code, &numbered, &output) + frame.size / 2;
+        Ok(Self {
+            items,
+            frame,
+            weight,
+        })
+    }
 }
 
 /// The symbol behind a CLIF name.

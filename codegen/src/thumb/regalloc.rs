@@ -172,6 +172,26 @@ fn saves_integers(numbered: &Numbered<'_>, output: &Output) -> bool {
             .any(|(_, Edit::Move { to, .. })| to.as_reg().is_some_and(saved))
 }
 
+/// About how many cycles the allocator's moves take: those in loops often, those in
+/// cold blocks never.
+pub(super) fn weight(code: &VCode, numbered: &Numbered<'_>, output: &Output) -> u32 {
+    /// Of a loop's body: runs of it for each run of the function.
+    const OFTEN: u32 = 16;
+    let cost = |at: Inst| {
+        let block = numbered.ranges.partition_point(|r| r.last() < at);
+        match code.blocks.get(block) {
+            Some(block) if block.cold => 0,
+            Some(block) if block.in_loop.is_some() => OFTEN,
+            Some(_) | None => 1,
+        }
+    };
+    let moves = output
+        .edits
+        .iter()
+        .filter(|(_, Edit::Move { from, to })| from != to);
+    moves.map(|(point, _)| cost(point.inst())).sum()
+}
+
 fn allocate(
     code: &VCode,
     numbered: &Numbered<'_>,

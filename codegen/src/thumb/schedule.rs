@@ -11,6 +11,7 @@
 //! ahead and stops hoisting when registers run short: otherwise it would load
 //! everything first and spill.
 
+use super::cost::CycleRules;
 use super::inst::Inst;
 use super::liveness::Liveness;
 use super::vcode::{Access, Base, Piece, Role, VBlock, VCode, VInst};
@@ -23,7 +24,8 @@ const WINDOW: usize = 10;
 /// little below the number of allocatable registers.
 const FULL: [u32; 2] = [13, 29];
 
-pub(super) fn run(code: &mut VCode) {
+/// Orders the instructions of every trace by the core's latencies.
+pub(super) fn run(code: &mut VCode, rules: &CycleRules) {
     let liveness = Liveness::compute(code);
     let mut done = vec![false; code.blocks.len()];
     for start in 0..code.blocks.len() {
@@ -34,7 +36,7 @@ pub(super) fn run(code: &mut VCode) {
         for &block in &trace {
             done[block] = true;
         }
-        schedule_trace(code, &liveness, &trace);
+        schedule_trace(code, &liveness, &trace, rules);
     }
 }
 
@@ -144,13 +146,16 @@ fn ordered(first: Access, second: Access) -> bool {
 }
 
 /// Cycles that a dependence adds when the two stand next to each other.
-fn stall(producer: &VInst, consumer: &VInst, value: VReg) -> u32 {
+fn stall(producer: &VInst, consumer: &VInst, value: VReg, rules: &CycleRules) -> u32 {
     match (kind(producer), kind(consumer)) {
-        (Kind::Float, _) if reads_float(consumer) => 1,
+        (Kind::Float, _) if reads_float(consumer) => rules.float_stall,
         (Kind::Other, Kind::Load | Kind::Store) if value.class() == RegClass::Int => {
             // Only the address stalls, not the stored value, which is operand 0.
             let position = consumer.operands.iter().position(|o| o.vreg() == value);
-            u32::from(!(kind(consumer) == Kind::Store && position == Some(0)))
+            match (kind(consumer), position) {
+                (Kind::Store, Some(0)) => 0,
+                _ => rules.address_stall,
+            }
         }
         _ => 0,
     }
@@ -217,13 +222,13 @@ fn flatten(code: &mut VCode, liveness: &Liveness, trace: &[usize]) -> Line {
     line
 }
 
-fn schedule_trace(code: &mut VCode, liveness: &Liveness, trace: &[usize]) {
+fn schedule_trace(code: &mut VCode, liveness: &Liveness, trace: &[usize], rules: &CycleRules) {
     let params: Vec<Vec<VReg>> = trace
         .iter()
         .map(|&b| code.blocks[b].params.clone())
         .collect();
     let line = flatten(code, liveness, trace);
-    let nodes = dependences(&line, &params);
+    let nodes = dependences(&line, &params, rules);
     let live = liveness
         .live_in(trace[0])
         .chain(params[0].iter().copied())
@@ -241,7 +246,7 @@ fn schedule_trace(code: &mut VCode, liveness: &Liveness, trace: &[usize]) {
     }
 }
 
-fn dependences(line: &Line, params: &[Vec<VReg>]) -> Vec<Node> {
+fn dependences(line: &Line, params: &[Vec<VReg>], rules: &CycleRules) -> Vec<Node> {
     let count = line.insts.len();
     let mut nodes = vec![Node::default(); count];
     let mut makers: BTreeMap<VReg, usize> = BTreeMap::new();
@@ -262,7 +267,8 @@ fn dependences(line: &Line, params: &[Vec<VReg>]) -> Vec<Node> {
         }
         for value in uses(inst) {
             if let Some(&maker) = makers.get(&value) {
-                edge(&mut nodes, maker, i, stall(&line.insts[maker], inst, value));
+                let stall = stall(&line.insts[maker], inst, value, rules);
+                edge(&mut nodes, maker, i, stall);
             }
         }
         if inst.access != Access::None {

@@ -140,7 +140,7 @@ pub(super) struct VBlock {
     pub(super) in_loop: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct VCode {
     pub(super) name: String,
     /// In reverse postorder, which the allocator and its checker want; the entry

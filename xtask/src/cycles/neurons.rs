@@ -15,6 +15,7 @@ const V: u32 = 0x5000;
 const I: u32 = 0x6000;
 const DECAYS: u32 = 0x7000;
 const THRESHOLDS: u32 = DECAYS + 4 * ATOMS;
+const PENDING: u32 = 0x8000;
 const KEY: u32 = 0x1_0000;
 const THRESHOLD: f32 = 100.0;
 
@@ -45,6 +46,10 @@ pub(super) fn benches() -> Vec<Bench> {
         rests: true,
         ..integrate.clone()
     };
+    let readout = Update {
+        output: Output::Values(Operand::Const(0.01)),
+        ..lif.clone()
+    };
     let wide = |update: &Update| Update {
         sums: Some(DType::I32),
         ..update.clone()
@@ -66,6 +71,23 @@ pub(super) fn benches() -> Vec<Bench> {
             &["LEAK=params[j]", "THRESHOLD=params[N+j]"],
         ),
         quiet.bench("cuba_lif_f32", &cuba, 19.5, &[leak, one, "SYN_DECAY=0.75f"]),
+        remembering(
+            "lif_f32_pending",
+            &lif,
+            ResetOp::Pending(Operand::Const(THRESHOLD)),
+            false,
+        ),
+        remembering(
+            "cuba_lif_f32_hold",
+            &cuba,
+            ResetOp::To(Operand::Const(0.0)),
+            true,
+        ),
+        Bench {
+            target: None,
+            twin: None,
+            ..quiet.bench("li_f32_values", &readout, 0.0, &[])
+        },
         quiet.bench("if_f32", &integrate, 13.5, &[one]),
         rest.bench("if_scan", &scan, 2.6, &[one, "SKIPS"]),
         rest.bench("if_scan_i32_sums", &wide(&scan), 3.5, &[one, "SKIPS"]),
@@ -161,6 +183,24 @@ impl Memory {
             twin: Some(Twin::new("neurons.c", &defines)),
             output: SUMS..I + 4 * ATOMS,
         }
+    }
+}
+
+/// Neurons whose spike acts in the step after.
+fn remembering(name: &str, update: &Update, reset: ResetOp, hold: bool) -> Bench {
+    let update = Update {
+        output: Output::Spikes(FireOps {
+            reset,
+            hold,
+            pending: Some(PENDING),
+            ..fire()
+        }),
+        ..update.clone()
+    };
+    Bench {
+        target: None,
+        twin: None,
+        ..Memory::default().bench(name, &update, 0.0, &[])
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::super::builder::KernelBuilder;
 use super::super::record::record_spike;
-use super::streams::Source;
 use super::{Plan, PlannedFire, ResetOp};
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -16,10 +15,9 @@ impl Plan<'_> {
         kb: &mut KernelBuilder<'_>,
         at: &[Value],
         fire: &PlannedFire,
-        (v, judged): (Value, Value),
+        (v, judged, threshold): (Value, Value, Value),
         j: i32,
     ) {
-        let threshold = fire.threshold.load(kb, at, j);
         let how = match fire.ops.compare {
             Compare::Gt => FloatCC::GreaterThan,
             Compare::Ge => FloatCC::GreaterThanOrEqual,
@@ -100,11 +98,10 @@ impl Plan<'_> {
         &self,
         kb: &mut KernelBuilder<'_>,
         at: &[Value],
-        unit: Source,
+        unit: Value,
         v: Value,
         j: i32,
     ) {
-        let unit = unit.load(kb, at, j);
         let value = kb.fmul(unit, v);
         let bits = kb.bits(value);
         let says = kb.is_not_zero(bits);

@@ -163,12 +163,12 @@ impl Update {
         let end = match plan.sums.filter(|_| self.rests) {
             Some((sums, ty)) => plan.scan(kb, &streams, (sums, ty), groups),
             None => kb.repeat(groups, &start, |kb, at| {
-                plan.group(kb, at, GROUP);
+                plan.group(kb, at, GROUP, None);
                 streams.advance(kb, at, GROUP)
             }),
         };
         if !self.atoms.is_multiple_of(GROUP) {
-            plan.group(kb, &end, self.atoms % GROUP);
+            plan.group(kb, &end, self.atoms % GROUP, None);
         }
     }
 

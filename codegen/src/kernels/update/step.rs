@@ -8,10 +8,17 @@ use ir::DType;
 use ir::semantics::SpikeOn;
 
 impl Plan<'_> {
-    pub(super) fn group(&self, kb: &mut KernelBuilder<'_>, at: &[Value], n: u32) {
+    /// Steps `n` atoms; `sums` are the words of their sums, where they are loaded.
+    pub(super) fn group(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        at: &[Value],
+        n: u32,
+        sums: Option<&[Value]>,
+    ) {
         let lanes = 0..n as i32;
         let old = self.load_membrane(kb, at, n);
-        let mut x = self.take_inputs(kb, at, n);
+        let mut x = self.take_inputs(kb, at, n, sums);
         if let Some(synapse) = &self.synapse {
             x = synapse.step(kb, at, &x);
         }
@@ -40,7 +47,13 @@ impl Plan<'_> {
                 kb.store(value, at[v], 4 * j);
             }
         }
-        for j in lanes {
+        // Side by side, so that loads combine; what follows is a block for each lane.
+        let bound = match &self.output {
+            PlannedOutput::Spikes(fire) => fire.threshold,
+            PlannedOutput::Values(unit) => *unit,
+        };
+        let bounds: Vec<Value> = lanes.clone().map(|j| bound.load(kb, at, j)).collect();
+        for (j, bound) in lanes.zip(bounds) {
             let v = next[j as usize];
             match &self.output {
                 PlannedOutput::Spikes(fire) => {
@@ -48,9 +61,9 @@ impl Plan<'_> {
                         SpikeOn::New => v,
                         SpikeOn::Old => old[j as usize],
                     };
-                    self.fire(kb, at, fire, (v, judged), j);
+                    self.fire(kb, at, fire, (v, judged, bound), j);
                 }
-                PlannedOutput::Values(unit) => self.send_value(kb, at, *unit, v, j),
+                PlannedOutput::Values(_) => self.send_value(kb, at, bound, v, j),
             }
         }
     }
@@ -71,8 +84,27 @@ impl Plan<'_> {
     }
 
     /// Reads and clears the inputs of `n` atoms.
-    fn take_inputs(&self, kb: &mut KernelBuilder<'_>, at: &[Value], n: u32) -> Vec<Value> {
-        let sums = self.sums.map(|(s, ty)| take_sums(kb, at[s], ty, n));
+    fn take_inputs(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        at: &[Value],
+        n: u32,
+        loaded: Option<&[Value]>,
+    ) -> Vec<Value> {
+        let sums = self.sums.map(|(s, ty)| match (loaded, ty) {
+            (Some(words), _) => convert_sums(kb, at[s], ty, n, words),
+            (None, DType::I16) => {
+                let words = load_sums(kb, at[s], ty, n);
+                convert_sums(kb, at[s], ty, n, &words)
+            }
+            (None, _) => {
+                // Loaded to where they are converted.
+                let floats: Vec<Value> =
+                    (0..n as i32).map(|k| kb.load_float(at[s], 4 * k)).collect();
+                let words: Vec<Value> = floats.into_iter().map(|f| kb.bits(f)).collect();
+                convert_sums(kb, at[s], ty, n, &words)
+            }
+        });
         let currents = self.currents.map(|c| take_floats(kb, at[c], n));
         match (sums, currents) {
             (Some(sums), None) => sums,
@@ -94,9 +126,15 @@ pub(super) fn load_sums(kb: &mut KernelBuilder<'_>, at: Value, ty: DType, n: u32
         .collect()
 }
 
-fn take_sums(kb: &mut KernelBuilder<'_>, at: Value, ty: DType, n: u32) -> Vec<Value> {
+/// Clears the sums and makes floats of what they were.
+fn convert_sums(
+    kb: &mut KernelBuilder<'_>,
+    at: Value,
+    ty: DType,
+    n: u32,
+    words: &[Value],
+) -> Vec<Value> {
     let per_word = 4 / ty.size() as u32;
-    let words = load_sums(kb, at, ty, n);
     let zero = kb.int(0);
     for k in 0..words.len() as i32 {
         kb.store(zero, at, 4 * k);

@@ -1,13 +1,16 @@
-//! One register per constant: per block, or before the outermost loop.
+//! One register per constant: per block, or before the outermost loop. Cold blocks
+//! make their own, unless many of one loop want the same.
 
 use super::super::asm::{RelocKind, SymbolRef};
 use super::super::inst::Inst;
 use super::super::vcode::{Bundle, VInst};
 use super::super::{constant as constant_insts, imm};
 use super::Lower;
-use cranelift_codegen::ir::Block;
+use cranelift_codegen::ir::{Block, Function, InstructionData};
+use cranelift_codegen::loop_analysis::LoopAnalysis;
 use regalloc2::{RegClass, VReg};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a register may be asked to hold.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,13 +36,21 @@ pub(super) struct Constants {
     made: BTreeMap<(Block, Constant), Made>,
     /// How many more integers and floats may live across loops.
     budget: (usize, usize),
+    /// Integers that many cold blocks of a loop ask for, by its header.
+    common: BTreeSet<(Block, u32)>,
 }
 
+/// In so many cold blocks of a loop a constant is worth a register.
+const COMMON: usize = 4;
+/// Most constants of a loop that are kept for its cold blocks.
+const FOR_COLD: usize = 2;
+
 impl Constants {
-    pub(super) fn new(budget: (usize, usize)) -> Constants {
+    pub(super) fn new(budget: (usize, usize), func: &Function, loops: &LoopAnalysis) -> Constants {
         Constants {
             made: BTreeMap::new(),
             budget,
+            common: common(func, loops),
         }
     }
 
@@ -65,6 +76,57 @@ impl Constants {
         found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.2.cmp(&a.2)));
         found
     }
+}
+
+/// The header of the outermost loop around a block.
+fn outermost(loops: &LoopAnalysis, block: Block) -> Option<Block> {
+    let mut found = loops.innermost_loop(block)?;
+    while let Some(outer) = loops.loop_parent(found) {
+        found = outer;
+    }
+    Some(loops.loop_header(found))
+}
+
+/// The constants that the most cold blocks of each loop name, at least [`COMMON`]
+/// blocks.
+fn common(func: &Function, loops: &LoopAnalysis) -> BTreeSet<(Block, u32)> {
+    let mut named: BTreeMap<Block, BTreeMap<u32, BTreeSet<Block>>> = BTreeMap::new();
+    for block in func.layout.blocks().filter(|&b| func.layout.is_cold(b)) {
+        let Some(around) = outermost(loops, block) else {
+            continue;
+        };
+        for inst in func.layout.block_insts(block) {
+            for &value in func.dfg.inst_args(inst) {
+                let value = func.dfg.resolve_aliases(value);
+                let made = func.dfg.value_def(value).inst();
+                let bits = made.and_then(|made| match func.dfg.insts[made] {
+                    InstructionData::UnaryImm { imm, .. } => Some(imm.bits() as u32),
+                    InstructionData::UnaryIeee32 { imm, .. } => Some(imm.bits()),
+                    _ => None,
+                });
+                if let Some(bits) = bits {
+                    let of_loop = named.entry(around).or_default();
+                    of_loop.entry(bits).or_default().insert(block);
+                }
+            }
+        }
+    }
+    let mut common = BTreeSet::new();
+    for (around, constants) in named {
+        let mut often: Vec<(usize, u32)> = constants
+            .into_iter()
+            .map(|(bits, blocks)| (blocks.len(), bits))
+            .filter(|&(blocks, _)| blocks >= COMMON)
+            .collect();
+        often.sort_unstable_by_key(|&(blocks, bits)| (Reverse(blocks), bits));
+        common.extend(
+            often
+                .into_iter()
+                .take(FOR_COLD)
+                .map(|(_, bits)| (around, bits)),
+        );
+    }
+    common
 }
 
 impl Lower<'_> {
@@ -99,19 +161,20 @@ impl Lower<'_> {
     /// The block that makes a constant for a use in `current`: the one before the
     /// outermost loop while the budget lasts, else `current` itself.
     fn constant_home(&mut self, current: Block, constant: &Constant) -> Block {
-        if self.func.layout.is_cold(current) {
-            return current;
-        }
-        let Some(mut inner) = self.loops.innermost_loop(current) else {
+        let Some(around) = outermost(&self.loops, current) else {
             return current;
         };
-        while let Some(outer) = self.loops.loop_parent(inner) {
-            inner = outer;
+        let kept = match constant {
+            Constant::Int(bits) => self.constants.common.contains(&(around, *bits)),
+            Constant::Float(_) | Constant::Symbol(..) => false,
+        };
+        if self.func.layout.is_cold(current) && !kept {
+            return current;
         }
-        let Some(home) = self.domtree.idom(self.loops.loop_header(inner)) else {
+        let Some(home) = self.domtree.idom(around) else {
             return current;
         };
-        if self.constants.made.contains_key(&(home, constant.clone())) {
+        if kept || self.constants.made.contains_key(&(home, constant.clone())) {
             return home;
         }
         let float = matches!(constant, Constant::Float(_));

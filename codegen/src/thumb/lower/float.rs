@@ -202,8 +202,14 @@ impl Lower<'_> {
             });
             return self.emit(b.finish());
         }
-        let source = self.extended(x, signed);
-        self.float_from_core(moved, source);
+        let moved = match self.loaded_as_float(x) {
+            Some(float) => float,
+            None => {
+                let source = self.extended(x, signed);
+                self.float_from_core(moved, source);
+                moved
+            }
+        };
         let mut b = Bundle::new();
         let sm = b.use_float(moved);
         let sd = b.def_float(dest);
@@ -275,6 +281,15 @@ impl Lower<'_> {
         });
         self.emit(b.finish());
         Ok(())
+    }
+
+    /// The register of an integer that is the bits of a float, which is where the
+    /// conversion wants it.
+    fn loaded_as_float(&mut self, x: Value) -> Option<VReg> {
+        let inst = self.def_as(self.resolve(x), Opcode::Bitcast)?;
+        let float = self.arg(inst, 0);
+        let known = self.const_float(self.resolve(float)).is_some();
+        (self.ty(float) == types::F32 && !known).then(|| self.reg(float))
     }
 
     fn bitcast(&mut self, inst: ClifInst, dest: VReg) -> Lowered<()> {
