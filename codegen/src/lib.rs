@@ -22,12 +22,28 @@ mod image;
 mod link;
 mod program;
 
+use ir::VertexId;
+use std::collections::BTreeMap;
+
 pub use image::{VertexCode, compile, compile_with, listings};
 pub use program::Program;
 
 /// What programs are to do beside computing the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// PEs set their own performance level in each tick.
     pub auto_level: Option<devices::level::AutoLevel>,
+    /// The same for single vertices, before `auto_level`. If any vertex is named, all
+    /// that are not and have no `auto_level` are as if their threshold were 0.
+    pub levels: BTreeMap<VertexId, devices::level::AutoLevel>,
+}
+
+impl Options {
+    /// The policy of a vertex. Levels that differ between PEs need all programs to wait
+    /// for slow ones, so all have a policy or none.
+    pub fn level_of(&self, vertex: VertexId) -> Option<devices::level::AutoLevel> {
+        let own = self.levels.get(&vertex).copied().or(self.auto_level);
+        let fast = devices::level::AutoLevel { threshold: 0 };
+        own.or_else(|| (!self.levels.is_empty()).then_some(fast))
+    }
 }

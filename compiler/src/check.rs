@@ -5,6 +5,7 @@ mod expect;
 mod json;
 mod table;
 
+use crate::calibrate;
 use crate::carried;
 use crate::cli::{Align, CheckArgs, Common, Deny};
 use crate::compare::{Comparison, combine, compare_all};
@@ -13,6 +14,7 @@ use crate::emit::{self, Watch};
 use crate::engines::{self, Emulated, Emulation, Feed, RunOptions};
 use crate::front::data;
 use crate::level;
+use crate::optimise;
 use crate::options::{self, usage};
 use crate::progress::Progress;
 use crate::render::{Renderer, print};
@@ -240,13 +242,18 @@ fn compile(
     report: &mut CheckReport,
     mut prepared: Prepared,
 ) -> Result<Subject> {
-    let (source, mapping) = (prepared.source, prepared.mapping);
+    let carried = prepared.carried();
+    let (source, mut mapping) = (prepared.source, prepared.mapping);
     let mut watch = Watch::new(common)?;
     let network = source.module.network.clone();
     let golden = Golden::new(&network, &source.module.semantics)?;
     let mut warnings = golden.warnings().to_vec();
     let ranges = carried::ranges(&network, &source.module.inputs);
     warnings.extend(golden.unreachable(&network, &ranges));
+    if let Some(file) = &mapping.calibrate {
+        let dt = source.module.semantics.dt;
+        mapping.activity = calibrate::measure(file, &network, &golden, &carried, dt)?;
+    }
     let unused = driver::unused(&golden, &source.typed);
     warnings.extend(driver::unused_warnings(&unused));
 
@@ -259,6 +266,8 @@ fn compile(
     let Outcome::Done(compiled) = outcome? else {
         return Err(Diagnostic::internal("a compilation without a stop stopped").into());
     };
+    let compiled = Box::new(optimise::improve(*compiled, &mut mapping, &mut watch)?);
+    driver::record_levels(&mut prepared.record, &compiled);
     // Now with the machine that the options ask for.
     report.assumptions = report::assumptions(&mapping.target, &compiled.images.machine);
     driver::add_new(&mut warnings, &compiled.warnings);
@@ -275,12 +284,12 @@ fn compile(
                 .into());
         }
         let details = report::report(
-            compiled.verified.module(),
+            &compiled,
             &mapping.target,
             &prepared.record,
             &unused,
             &warnings,
-        );
+        )?;
         print(&emit::emit(
             &compiled,
             &mapping.target,

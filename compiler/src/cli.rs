@@ -338,9 +338,15 @@ pub struct MappingArgs {
     /// Most neurons of a population on one PE; may be repeated
     #[arg(long, value_name = "POP=N")]
     pub atoms_per_core: Vec<String>,
-    /// Sample inputs from which activity is derived (not available yet)
-    #[arg(long, value_name = "FILE")]
+    /// Inputs that golden runs to see how often each population sends: .npz, .npy, .nird
+    /// [default: the target's planning activity]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub calibrate: Option<PathBuf>,
+    /// Cut by the cycles of the emitted code: the slowest PE of a step as fast as the PEs
+    /// allow; as few PEs as keep the deadline; or PEs that take the low level wherever
+    /// the deadline allows [default: few PEs, by estimates]
+    #[arg(long, value_name = "GOAL", value_enum)]
+    pub optimise: Option<Optimise>,
     /// How network steps map to ticks: one tick a step, a step split into phases, or
     /// the fewest ticks that keep the graph exact [default: auto]
     #[arg(long, value_name = "KIND", value_parser = choices!(s::Schedule))]
@@ -348,6 +354,24 @@ pub struct MappingArgs {
     /// Seed of every random choice of the compiler
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// What a cut is to be good at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Optimise {
+    Latency,
+    Energy,
+    Pes,
+}
+
+impl Optimise {
+    pub fn goal(self) -> passes::Goal {
+        match self {
+            Self::Latency => passes::Goal::Latency,
+            Self::Energy => passes::Goal::Energy,
+            Self::Pes => passes::Goal::Pes,
+        }
+    }
 }
 
 /// What the Inputs carry.

@@ -1,11 +1,13 @@
 //! `s2c compile`: a network file becomes a bundle.
 
 use crate::bundle;
+use crate::calibrate;
 use crate::carried;
 use crate::cli::{Common, CompileArgs};
 use crate::driver::{self, Outcome};
 use crate::emit::{self, Watch};
 use crate::level;
+use crate::optimise;
 use crate::options::{self, usage};
 use crate::progress::Progress;
 use crate::render::{Renderer, print};
@@ -42,7 +44,8 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
     let mut prepared = driver::prepare(&args.net, &args.lowering, &args.read, &args.mapping)?;
     prepared.carry(&args.ports, None)?;
     prepared.level(args.level);
-    let (mut source, mapping) = (prepared.source, prepared.mapping);
+    let carried = prepared.carried();
+    let (mut source, mut mapping) = (prepared.source, prepared.mapping);
     let mut warnings = source.warnings;
     show.show(&warnings);
     let shown = warnings.len();
@@ -59,8 +62,20 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
         let network = &source.module.network;
         let ranges = carried::ranges(network, &source.module.inputs);
         driver::add_new(&mut warnings, &golden.unreachable(network, &ranges));
+        if let Some(file) = &mapping.calibrate {
+            let dt = source.module.semantics.dt;
+            mapping.activity = calibrate::measure(file, network, &golden, &carried, dt)?;
+            source.files.push(file.clone());
+        }
         unused = driver::unused(&golden, &source.typed);
         driver::add_new(&mut warnings, &driver::unused_warnings(&unused));
+    } else if mapping.calibrate.is_some() {
+        return Err(usage(
+            "--calibrate",
+            "this IR text no longer holds the network that golden runs",
+        )
+        .help("use the .nir file, or text from before canonicalise")
+        .into());
     }
     let progress = Progress::new(show, format!("compiling {}", source.module.name));
     let outcome = driver::compile(source.module, &mapping, &records, &mut watch);
@@ -69,7 +84,7 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
         show.remark(times.trim_end());
     }
     let compiled = match outcome? {
-        Outcome::Done(compiled) => compiled,
+        Outcome::Done(compiled) => optimise::improve(*compiled, &mut mapping, &mut watch)?,
         Outcome::Stopped(module, more) => {
             driver::add_new(&mut warnings, &more);
             show.show(&warnings[shown..]);
@@ -79,14 +94,15 @@ pub fn compile(args: &CompileArgs, common: &Common, show: &Renderer) -> Result<(
     driver::add_new(&mut warnings, &compiled.warnings);
     show.show(&warnings[shown..]);
     let module = compiled.verified.module();
+    driver::record_levels(&mut prepared.record, &compiled);
     prepared.record.schedule = report::ScheduleReport::new(&module.app).kind;
     let report = report::report(
-        module,
+        &compiled,
         &mapping.target,
         &prepared.record,
         &unused,
         &warnings,
-    );
+    )?;
     let text = serde_json::to_string_pretty(&report)
         .map_err(|e| ir::Diagnostic::internal(format!("the report is no JSON: {e}")))?
         + "\n";

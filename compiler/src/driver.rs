@@ -1,7 +1,7 @@
 //! The straight way from a file to images.
 
 use crate::carried::{self, Carried};
-use crate::cli::{Common, DuplicateEdges, LoweringArgs, MappingArgs, PortArgs, ReadArgs};
+use crate::cli::{Common, DuplicateEdges, LoweringArgs, MappingArgs, Optimise, PortArgs, ReadArgs};
 use crate::emit::Watch;
 use crate::front;
 use crate::front::data::InputSet;
@@ -15,7 +15,7 @@ use ir::image::ImageSet;
 use ir::semantics::Profile;
 use ir::verify::{Verified, verify};
 use ir::{Code, Diagnostic, Fact, FactSet, Module, Observable, Origin};
-use passes::{MappingOptions, PassContext, Plan};
+use passes::{Activity, MappingOptions, PassContext, Plan};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -39,6 +39,8 @@ pub struct Compiled {
     pub images: ImageSet,
     /// With which the code was generated.
     pub codegen: codegen::Options,
+    /// For which it was planned.
+    pub activity: Activity,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -163,7 +165,7 @@ pub fn shape(
     run(module, &plan, mapping, observer)
 }
 
-fn run(
+pub(crate) fn run(
     module: &mut Module,
     plan: &Plan,
     mapping: &Mapping,
@@ -171,6 +173,9 @@ fn run(
 ) -> Result<Vec<Diagnostic>> {
     let options = MappingOptions {
         atoms_per_core: mapping.atoms_per_core.clone(),
+        goal: mapping.optimise.map(Optimise::goal).unwrap_or_default(),
+        activity: mapping.activity.clone(),
+        corrections: mapping.corrections.clone(),
         schedule: mapping.schedule,
         seed: mapping.seed,
     };
@@ -219,16 +224,29 @@ pub fn compile(
     if watch.stopped() {
         return Ok(Outcome::Stopped(Box::new(module), warnings));
     }
-    let verified = verify(module, &mapping.target.target).map_err(|(_, found)| broken(found))?;
+    let compiled = finish(module, mapping, watch, warnings)?;
+    Ok(Outcome::Done(Box::new(compiled)))
+}
+
+/// The proof and the code of a mapped module.
+pub(crate) fn finish(
+    module: Module,
+    mapping: &Mapping,
+    watch: &mut Watch,
+    warnings: Vec<Diagnostic>,
+) -> Result<Compiled> {
+    let target = &mapping.target.target;
+    let verified = verify(module, target).map_err(|(_, found)| broken(found))?;
     let images = watch.timed("generate code", || {
-        codegen::compile_with(&verified, &mapping.target.target, &mapping.codegen)
+        codegen::compile_with(&verified, target, &mapping.codegen)
     })?;
-    Ok(Outcome::Done(Box::new(Compiled {
+    Ok(Compiled {
         verified,
         images,
-        codegen: mapping.codegen,
+        codegen: mapping.codegen.clone(),
+        activity: mapping.activity.clone(),
         warnings,
-    })))
+    })
 }
 
 /// What the verifier finds after passes is their fault, not the user's: text
@@ -407,6 +425,12 @@ pub fn add_new(warnings: &mut Vec<Diagnostic>, more: &[Diagnostic]) {
             warnings.push(d.clone());
         }
     }
+}
+
+/// Notes that PEs choose their levels, where that was decided after the options.
+pub fn record_levels(record: &mut OptionsRecord, compiled: &Compiled) {
+    let most = compiled.codegen.levels.values().map(|l| l.threshold).max();
+    record.auto_level = most.or(record.auto_level);
 }
 
 /// The Makefile rule of `--depfile`.

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod arrays;
 pub mod bundle;
+pub mod calibrate;
 pub mod carried;
 pub mod check;
 pub mod cli;
@@ -24,8 +25,10 @@ pub mod inject;
 pub mod inspect;
 pub mod level;
 pub mod opt;
+pub mod optimise;
 pub mod options;
 pub mod plot;
+pub mod predict;
 pub mod progress;
 pub mod render;
 pub mod report;

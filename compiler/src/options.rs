@@ -2,12 +2,13 @@
 //! options made into values. What is accepted here is honoured; what belongs
 //! to a later version is refused by name.
 
-use crate::cli::{Common, LoweringArgs, MappingArgs};
+use crate::cli::{Common, LoweringArgs, MappingArgs, Optimise};
 use ir::diag::{Diagnostics, Result};
 use ir::machine::Machine;
 use ir::routing::Link;
 use ir::semantics::{Profile, Quantisation, Schedule, Semantics};
 use ir::{ChipCoord, Code, Diagnostic, GlobalPe, Observable, Origin, PeCoord, Target};
+use passes::Activity;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,13 @@ pub struct Mapping {
     pub atoms_per_core: BTreeMap<String, u32>,
     pub schedule: Schedule,
     pub seed: u64,
+    /// How often atoms send, as far as it was measured.
+    pub activity: Activity,
+    /// The data from which it is measured.
+    pub calibrate: Option<PathBuf>,
+    pub optimise: Option<Optimise>,
+    /// What is known of the emitted code: see `passes::MappingOptions`.
+    pub corrections: BTreeMap<String, u32>,
     /// Beside the mapping: what programs do.
     pub codegen: codegen::Options,
 }
@@ -138,8 +146,10 @@ pub struct OptionsRecord {
     /// What each Input carries.
     pub inputs: BTreeMap<String, String>,
     pub seed: u64,
-    /// Packets above which a PE takes the high level in a tick, if PEs choose it.
+    /// Packets above which a PE takes the high level in a tick, if PEs choose it; with
+    /// `optimise energy` each PE has its own number, and this is the largest.
     pub auto_level: Option<u32>,
+    pub optimise: Option<&'static str>,
 }
 
 impl OptionsRecord {
@@ -180,6 +190,7 @@ impl OptionsRecord {
             inputs: BTreeMap::new(),
             seed: mapping.seed,
             auto_level: mapping.codegen.auto_level.map(|a| a.threshold),
+            optimise: mapping.optimise.map(|o| o.goal().name()),
         }
     }
 }
@@ -200,10 +211,6 @@ pub fn usage(flag: impl Into<String>, message: impl Into<String>) -> Diagnostic 
         &Origin::Option { flag: flag.into() },
         message.into(),
     )
-}
-
-fn not_yet(flag: &str, what: &str) -> Diagnostic {
-    usage(flag, format!("{what} is not available yet"))
 }
 
 /// Resolves the lowering options: the profile's column, then each flag.
@@ -291,9 +298,6 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             ),
         }
     }
-    if args.calibrate.is_some() {
-        errors.push(not_yet("--calibrate", "calibration").help("leave the option out"));
-    }
     let mut dead_pes = BTreeSet::new();
     for text in &args.dead_pe {
         match dead_pe(text, target.as_ref().map(|t| &t.target)) {
@@ -330,6 +334,10 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             atoms_per_core,
             schedule: args.schedule.unwrap_or(Schedule::Auto),
             seed: args.seed,
+            activity: Activity::default(),
+            calibrate: args.calibrate.clone(),
+            optimise: args.optimise,
+            corrections: BTreeMap::new(),
             codegen: codegen::Options::default(),
         }),
         _ => Err(Diagnostics(errors)),
@@ -612,18 +620,6 @@ mod tests {
             target: "spinnaker2".to_owned(),
             ..MappingArgs::default()
         }
-    }
-
-    #[test]
-    fn later_options_are_refused_by_name() {
-        let args = MappingArgs {
-            calibrate: Some("x.npz".into()),
-            ..mapping_args()
-        };
-        let errors = mapping(&args).expect_err("it does not exist").0;
-        assert_eq!(errors.len(), 1);
-        assert_eq!(errors[0].code, Code::Usage);
-        assert!(errors[0].message.contains("not available"));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 // A pass fails once per run, so the size of the error costs nothing.
 #![allow(clippy::result_large_err)]
 
+pub mod activity;
 pub mod allocate_keys;
 pub mod balance_delays;
 pub mod build_tables;
@@ -33,7 +34,9 @@ pub mod route;
 #[cfg(test)]
 mod testing;
 
+pub use activity::Activity;
 pub use contract::Contract;
 pub use manager::{MappingOptions, Observer, PassContext, Silent, run};
+pub use partition::Goal;
 pub use plan::Plan;
 pub use registry::Pass;

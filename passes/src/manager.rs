@@ -1,5 +1,7 @@
 //! Runs a plan: books facts, tells the observer, has every claim proved.
 
+use crate::activity::Activity;
+use crate::partition::Goal;
 use crate::plan::Plan;
 use crate::registry::Pass;
 use ir::diag::{Diagnostic, Diagnostics, Result};
@@ -17,10 +19,17 @@ pub struct PassContext<'a> {
 }
 
 /// The user's wishes for the mapping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MappingOptions {
     /// Upper bound of atoms on one PE, by population name.
     pub atoms_per_core: BTreeMap<String, u32>,
+    /// For what populations are cut.
+    pub goal: Goal,
+    /// How often atoms send, as far as it was measured.
+    pub activity: Activity,
+    /// What the cycles of a population's slices are by its emitted code, in percent of
+    /// the estimate.
+    pub corrections: BTreeMap<String, u32>,
     /// How network steps map to ticks.
     pub schedule: Schedule,
     /// Seed of every pass that draws random numbers.
@@ -31,6 +40,9 @@ impl Default for MappingOptions {
     fn default() -> Self {
         Self {
             atoms_per_core: BTreeMap::new(),
+            goal: Goal::default(),
+            activity: Activity::default(),
+            corrections: BTreeMap::new(),
             schedule: Schedule::Auto,
             seed: 0,
         }

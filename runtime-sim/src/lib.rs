@@ -16,6 +16,7 @@
 //! **Invariant:** no program and no image makes the emulator panic; what is unsound is
 //! a diagnostic of the load, what goes wrong is one of the run.
 
+pub mod alone;
 pub mod backtrace;
 pub mod batch;
 pub mod bus;

@@ -156,7 +156,7 @@ fn usage(message: String) -> Diagnostics {
 }
 
 /// Cycles of the core, from the target.
-fn costs(target: &Target) -> Checked<Costs> {
+pub(crate) fn costs(target: &Target) -> Checked<Costs> {
     let c = &target.cpu;
     let byte = |value: u32, key: &str| {
         u8::try_from(value).map_err(|_| usage(format!("cpu.{key} = {value} exceeds 255 cycles")))
@@ -257,7 +257,7 @@ fn check_routes(
 }
 
 /// SRAM with the segments of `image` in it.
-fn load_memory(place: GlobalPe, image: &PeImage, target: &Target) -> Checked<Memory> {
+pub(crate) fn load_memory(place: GlobalPe, image: &PeImage, target: &Target) -> Checked<Memory> {
     let size = target.memory.sram_bytes;
     ensure(
         image.segments.len() <= MAX_SEGMENTS && image.symbols.len() <= MAX_SYMBOLS,

@@ -12,7 +12,7 @@
 
 use ir::text::{NoBlobs, PrintOptions, parse, print};
 use ir::{Diagnostic, Module, Origin, Target};
-use passes::{MappingOptions, Observer, Pass, PassContext, Plan};
+use passes::{Goal, MappingOptions, Observer, Pass, PassContext, Plan};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -74,6 +74,11 @@ fn instructions(text: &str) -> (Vec<String>, MappingOptions) {
                 let (name, n) = bound.split_once('=').expect("POP=N");
                 let n = n.parse().expect("a number");
                 options.atoms_per_core.insert(name.to_owned(), n);
+            }
+            ["optimise", goal] => {
+                let all = [Goal::Pes, Goal::Latency, Goal::Energy];
+                let known = all.into_iter().find(|g| g.name() == *goal);
+                options.goal = known.expect("a goal");
             }
             ["schedule", kind] => options.schedule = kind.parse().expect("a schedule"),
             _ => panic!("unknown instruction `{part}`"),

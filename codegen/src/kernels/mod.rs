@@ -4,6 +4,7 @@ pub mod builder;
 pub mod conv;
 pub mod dense;
 pub mod lanes;
+pub mod mac;
 pub mod receive;
 mod record;
 pub mod rows;

@@ -193,7 +193,7 @@ impl<'a> Site<'a> {
             tick: Tick {
                 control,
                 level: options
-                    .auto_level
+                    .level_of(self.id)
                     .map(|policy| self.level(policy, receive.as_ref())),
                 receives: receive.is_some(),
                 step: neuron.map(|n| self.step(n, values.is_some())).transpose()?,

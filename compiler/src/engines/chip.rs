@@ -228,6 +228,8 @@ pub struct Emulated {
     pub tracks: Tracks,
     pub latencies: Latencies,
     pub report: RunReport,
+    /// What the emulator gave, sample by sample.
+    pub results: Vec<SampleResult>,
     /// Warnings: populations that never sent anything, a trace that is cut off.
     pub notices: Vec<Diagnostic>,
     /// Median host time of a sample.
@@ -358,6 +360,7 @@ pub fn emulate(
         notices: [notices, silent(&report, program)].concat(),
         report,
         host: batch.host_median(),
+        results: batch.samples,
     })
 }
 

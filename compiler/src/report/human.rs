@@ -121,26 +121,30 @@ pub fn human(r: &Report) -> String {
     let _ = write!(out, "\nprojections\n{}", table(&rows));
 
     let mut rows = vec![header([
-        "PE", "neurons", "text B", "data B", "state B", "rows B", "total B", "of B", "cycles", "of",
+        "PE", "neurons", "code B", "text B", "data B", "state B", "rows B", "total B", "of B",
+        "mean", "worst", "of",
     ])];
     rows.extend(r.pes.iter().map(|p| {
         let (x, y, n) = p.pe;
         cells([
             format!("pe({x},{y},{n})"),
             format!("{}[{} +{}]", escape(&p.population), p.first, p.neurons),
+            p.code.bytes.to_string(),
             p.bytes.text.to_string(),
             p.bytes.data.to_string(),
             p.bytes.state.to_string(),
             p.bytes.rows.to_string(),
             p.bytes.total.to_string(),
             p.bytes.available.to_string(),
-            p.estimated_cycles.to_string(),
+            p.predicted_cycles.mean.to_string(),
+            p.predicted_cycles.worst.to_string(),
             p.cycles_per_tick.to_string(),
         ])
     }));
     let _ = write!(
         out,
-        "\nPEs (cycles of one tick, estimated)\n{}",
+        "\nPEs (cycles of one tick, predicted for {} activity)\n{}",
+        r.activity,
         table(&rows)
     );
 

@@ -11,11 +11,15 @@ pub(crate) use human::table as human_table;
 pub use schedule::ScheduleReport;
 
 use crate::carried;
+use crate::driver::Compiled;
 use crate::options::{NamedTarget, OptionsRecord};
+use crate::predict::{self, Prediction};
 use ir::app::{AppGraph, Connector, Conv, Model, Projection};
+use ir::diag::Result;
+use ir::image::ImageSet;
 use ir::machine::Machine;
 use ir::memory::RegionKind;
-use ir::{DType, Diagnostic, Module, Origin, VertexId};
+use ir::{DType, Diagnostic, GlobalPe, Module, Origin, VertexId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +35,8 @@ pub struct Report {
     pub populations: Vec<PopulationReport>,
     pub projections: Vec<ProjectionReport>,
     pub pes: Vec<PeReport>,
+    /// What predictions assume: `measured`, `partly measured` or `default`.
+    pub activity: &'static str,
     /// Ticks by which each output lags the network step.
     pub latency: BTreeMap<String, u32>,
     /// Flags that change nothing on this network.
@@ -96,8 +102,11 @@ pub struct PeReport {
     pub neurons: u32,
     pub bytes: Bytes,
     pub regions: Vec<RegionReport>,
+    pub code: CodeReport,
     /// Of one tick, for the planning activity of the target file.
     pub estimated_cycles: u64,
+    /// By the emitted code and the activity.
+    pub predicted_cycles: Prediction,
     pub cycles_per_tick: u64,
 }
 
@@ -109,6 +118,14 @@ pub struct Bytes {
     pub rows: u32,
     pub total: u32,
     pub available: u32,
+}
+
+/// Bytes of code, vectors and constants, and what is reserved for them: code beyond that
+/// is refused.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CodeReport {
+    pub bytes: u32,
+    pub reserved: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -162,17 +179,21 @@ fn without_folder(origin: &Origin) -> Origin {
     }
 }
 
-/// Describes a fully mapped module.
+/// Describes a compiled module.
 pub fn report(
-    module: &Module,
+    compiled: &Compiled,
     target: &NamedTarget,
     options: &OptionsRecord,
     unused: &[&str],
     warnings: &[Diagnostic],
-) -> Report {
+) -> Result<Report> {
+    let module = compiled.verified.module();
     let app = &module.app;
     let chip = &target.target;
-    Report {
+    let activity = &compiled.activity;
+    let predicted = predict::predict(module, &compiled.images, chip, activity)?;
+    let code = code(&compiled.images);
+    Ok(Report {
         v: 1,
         network: module.name.clone(),
         options: options.clone(),
@@ -221,17 +242,43 @@ pub fn report(
                         available: chip.memory.sram_bytes,
                     },
                     regions: regions(module, v),
+                    code: CodeReport {
+                        bytes: code.get(place).copied().unwrap_or(0),
+                        reserved: b.text,
+                    },
                     estimated_cycles: b.cycles,
+                    predicted_cycles: predicted.get(&v).copied().unwrap_or_default(),
                     cycles_per_tick: chip.cycles_per_tick(module.time_step_us)
                         / u64::from(app.ticks_per_step.max(1)),
                 }
             })
             .collect(),
+        activity: match (activity.is_empty(), activity.covers(app)) {
+            (true, _) => "default",
+            (false, true) => "measured",
+            (false, false) => "partly measured",
+        },
         latency: latencies(app),
         unused_options: unused.iter().map(|&f| f.to_owned()).collect(),
         warnings: warnings.iter().map(Warning::new).collect(),
         assumptions: assumptions(target, &module.machine),
+    })
+}
+
+/// Bytes of code of each PE.
+fn code(images: &ImageSet) -> BTreeMap<GlobalPe, u32> {
+    let mut all = BTreeMap::new();
+    for chip in &images.chips {
+        for image in &chip.pes {
+            let place = GlobalPe {
+                chip: chip.chip,
+                pe: image.pe,
+            };
+            let code = image.segments.iter().filter(|s| s.executable);
+            all.insert(place, code.map(|s| s.bytes.len() as u32).sum());
+        }
     }
+    all
 }
 
 /// Latency in ticks of every output.

@@ -79,7 +79,7 @@ sections! {
     }
     /// Costs that planning assumes before code exists.
     Planning planning {
-        activity_percent: u32, tick_cycles: u32, receive_cycles: u32, neuron_cycles: u32,
+        activity_percent: u32, default_activity_percent: u32, tick_cycles: u32, receive_cycles: u32, neuron_cycles: u32,
         source_cycles: u32, synapse_i8_i16_centicycles: u32, synapse_i8_i32_centicycles: u32,
         synapse_i16_i32_centicycles: u32, synapse_i32_i32_centicycles: u32,
         sparse_centicycles: u32, value_centicycles: u32, tap_cycles: u32,

@@ -5,7 +5,8 @@
 //! tick, as estimated; and the user's `--atoms-per-core`. A population is cut
 //! into the fewest slices that keep all three, of nearly equal size: in whole
 //! groups of targets where that costs no slice, and where a convolution ends
-//! in whole pixels of one block of channels.
+//! in whole pixels of one block of channels. The goal decides how many cycles
+//! that are.
 //!
 //! How large the rows into a slice are depends on how the sources are cut.
 //! Populations are cut in their order, sources that come later count as one
@@ -13,14 +14,16 @@
 //! into more.
 
 mod cut;
+mod goal;
 mod messages;
 mod nets;
 
 pub use cut::{Sizing, estimate};
+pub use goal::Goal;
 
 use crate::contract::{Contract, MAPPED};
 use crate::manager::{MappingOptions, PassContext};
-use crate::regions::{self, Cuts, Links, Need, Sender};
+use crate::regions::{self, Cuts, Links, Load, Need, Sender};
 use crate::registry::{Partition, Transform};
 use cut::{Cut, cut, most_parts, search};
 use ir::app::{AppGraph, Model, Population};
@@ -31,6 +34,7 @@ use ir::id::{Id, IdVec, PopId, VertexId};
 use ir::machine_graph::{MachineGraph, MachineVertex};
 use ir::origin::{Origin, escape};
 use ir::{Module, Target};
+use std::collections::BTreeSet;
 
 impl Transform for Partition {
     const CONTRACT: Contract = Contract::requires(&[Fact::Balanced, Fact::Quantised])
@@ -38,70 +42,133 @@ impl Transform for Partition {
         .destroys(MAPPED);
 
     fn run(module: &mut Module, context: &PassContext<'_>) -> Result<Vec<Diagnostic>> {
-        let (graph, warnings) = partition(
+        let pes = module.machine.application_pes(context.target).len();
+        let (graph, warnings) = partition_on(
             &mut module.app,
             context.target,
             module.time_step_us,
             context.options,
+            pes,
         )?;
         module.machine_graph = graph;
         Ok(warnings)
     }
 }
 
-/// Chooses the order of every population, cuts it, and makes the nets.
+/// As [`partition_on`] a machine of one chip.
 pub fn partition(
     app: &mut AppGraph,
     target: &Target,
     time_step_us: u32,
     options: &MappingOptions,
 ) -> Result<(MachineGraph, Vec<Diagnostic>)> {
+    let pes = target.pes().count();
+    partition_on(app, target, time_step_us, options, pes)
+}
+
+/// Chooses the order of every population, cuts it for the goal of `options` and `pes`
+/// PEs, and makes the nets.
+pub fn partition_on(
+    app: &mut AppGraph,
+    target: &Target,
+    time_step_us: u32,
+    options: &MappingOptions,
+    pes: usize,
+) -> Result<(MachineGraph, Vec<Diagnostic>)> {
     check_options(app, options)?;
     choose_orders(app, options)?;
-    let app = &*app;
     let limit = cycle_limit(target, time_step_us, app.ticks_per_step);
-    let mut plan = Plan {
+    let subject = Subject {
         app,
         target,
-        needs: IdVec::new(),
-        parts: IdVec::new(),
-        cuts: Cuts::new(),
+        options,
     };
-    let mut warnings = Vec::new();
-    let mut errors = Vec::new();
-    for (pop, population) in app.populations.iter() {
-        let need = Need::of(app, pop)?;
-        let links = Links::new(app, pop, &need, &plan.cuts);
-        let bounds = Cut {
-            cap: cap(population, options),
-            limit,
-            target,
-        };
-        let parts = match search(&need, &links, &bounds) {
-            Some(Sizing::Fits(parts)) => parts,
-            Some(Sizing::TooSlow(parts)) => {
-                warnings.push(messages::too_slow(app, &need, &links, parts, &bounds));
-                parts
-            }
-            None => {
-                errors.push(messages::does_not_fit(app, &need, &links, target));
-                1
-            }
-        };
-        plan.needs.push(need);
-        plan.parts.push(parts);
-        plan.number_vertices();
-    }
-    if errors.is_empty()
-        && let Err(error) = plan.settle()
-    {
-        errors.push(error);
-    }
-    if !errors.is_empty() {
-        warnings.extend(errors);
-        return Err(Diagnostics(warnings));
-    }
+    let (plan, warnings) = goal::reach(&subject, limit, pes)?;
     Ok((plan.graph()?, warnings))
+}
+
+/// What is cut, and by which wishes.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    app: &'a AppGraph,
+    target: &'a Target,
+    options: &'a MappingOptions,
+}
+
+impl<'a> Subject<'a> {
+    /// Cuts every population into the fewest slices that keep `limit` cycles.
+    fn sized(&self, limit: u64) -> Result<(Plan<'a>, Vec<Diagnostic>)> {
+        let Self {
+            app,
+            target,
+            options,
+        } = *self;
+        let mut plan = Plan {
+            app,
+            target,
+            needs: IdVec::new(),
+            parts: IdVec::new(),
+            cuts: Cuts::new(),
+        };
+        let mut warnings = Vec::new();
+        let mut errors = Vec::new();
+        for (pop, population) in app.populations.iter() {
+            let need = self.need(pop)?;
+            let links = Links::new(app, pop, &need, &plan.cuts);
+            let bounds = Cut {
+                cap: cap(population, options),
+                limit,
+                target,
+            };
+            let parts = match search(&need, &links, &bounds) {
+                Some(Sizing::Fits(parts)) => parts,
+                Some(Sizing::TooSlow(parts)) => {
+                    warnings.push(messages::too_slow(app, &need, &links, parts, &bounds));
+                    parts
+                }
+                None => {
+                    errors.push(messages::does_not_fit(app, &need, &links, target));
+                    1
+                }
+            };
+            plan.needs.push(need);
+            plan.parts.push(parts);
+            plan.number_vertices();
+        }
+        if errors.is_empty()
+            && let Err(error) = plan.settle()
+        {
+            errors.push(error);
+        }
+        if errors.is_empty() {
+            Ok((plan, warnings))
+        } else {
+            warnings.extend(errors);
+            Err(Diagnostics(warnings))
+        }
+    }
+
+    /// The need of a population under the activity and the corrections of the options.
+    fn need(&self, pop: PopId) -> std::result::Result<Need, Diagnostic> {
+        let need = Need::of(self.app, pop)?;
+        let active = |id: PopId| {
+            let rates = self
+                .options
+                .activity
+                .of(&self.app.populations[id], self.target);
+            rates.busiest_permille()
+        };
+        let pres: BTreeSet<PopId> = need.incoming().iter().map(|i| i.pre).collect();
+        let own = active(pop);
+        let sources = pres.into_iter().map(|id| (id, active(id))).collect();
+        let name = &self.app.populations[pop].name;
+        let percent = self.options.corrections.get(name).copied();
+        Ok(need.under(Load {
+            own,
+            sources,
+            percent: percent.unwrap_or(100),
+        }))
+    }
 }
 
 /// How every population is cut so far.
@@ -114,6 +181,22 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    fn vertices(&self) -> usize {
+        self.cuts.values().map(Vec::len).sum()
+    }
+
+    /// Estimated cycles of the slowest vertex.
+    fn slowest(&self) -> u64 {
+        let mut most = 0;
+        for (pop, need) in self.needs.iter() {
+            let links = Links::new(self.app, pop, need, &self.cuts);
+            let slices = self.cuts.get(&pop).into_iter().flatten();
+            let cycles = slices.map(|s| need.budget(s.slice, &links, self.target).cycles);
+            most = most.max(cycles.max().unwrap_or(0));
+        }
+        most
+    }
+
     /// Vertices are numbered by population, then by slice.
     fn number_vertices(&mut self) {
         let mut next = 0;

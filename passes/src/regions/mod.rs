@@ -8,10 +8,12 @@
 
 mod arrays;
 mod links;
+mod load;
 mod sizes;
 
 pub use arrays::parameter_arrays;
 pub use links::{Bundle, Cuts, Links, Sender};
+pub use load::Load;
 pub use sizes::Sizes;
 
 use ir::Target;
@@ -58,6 +60,8 @@ pub struct Need {
     pub kind: NeedKind,
     /// Whether spikes are recorded on the chip.
     pub records: bool,
+    /// For which cycles are estimated; without one, the target's planning activity.
+    pub load: Option<Load>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +102,7 @@ impl Need {
                     payload: population.sends.has_payload(),
                 },
                 records: population.record.contains(&Observable::Spikes),
+                load: None,
             },
             Model::Neuron(Neuron::Discrete(neuron)) => {
                 let width = |id: ProjId| app.projections[id].weights.dtype();
@@ -159,6 +164,7 @@ impl Need {
             order: order(app, population, &neurons.incoming, u32::MAX),
             kind: NeedKind::Neurons(neurons),
             records: population.record.contains(&Observable::Spikes),
+            load: None,
         })
     }
 
@@ -241,23 +247,6 @@ impl Need {
         }
         all.push((RegionKind::Stack, align(u64::from(memory.stack_bytes))));
         all
-    }
-
-    /// Estimated cycles of one tick of a slice of `n` atoms at the planning
-    /// activity.
-    fn cycles(&self, n: u32, bundles: &[Bundle], target: &Target) -> u64 {
-        let plan = &target.planning;
-        let active = u64::from(plan.activity_percent);
-        let n = u64::from(n);
-        let spent = match &self.kind {
-            NeedKind::Source { .. } => n * u64::from(plan.source_cycles) * active / 100,
-            NeedKind::Neurons(_) => {
-                let received = source_atoms(bundles) * u64::from(plan.receive_cycles);
-                let rows: u64 = bundles.iter().map(|b| b.centicycles).sum();
-                (received + rows / 100) * active / 100 + n * u64::from(plan.neuron_cycles)
-            }
-        };
-        u64::from(plan.tick_cycles) + spent
     }
 }
 

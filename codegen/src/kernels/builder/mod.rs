@@ -6,6 +6,7 @@
 //! reference for the backend.
 
 mod arithmetic;
+mod bytes;
 mod device;
 mod flow;
 
