@@ -168,6 +168,7 @@ fn run(args: &CheckArgs, common: &Common, show: &Renderer, report: &mut CheckRep
         options,
         &Emulation {
             level: level::of_check(args.level),
+            seed: subject.mapping.seed,
             ..Emulation::default()
         },
     )?;

@@ -351,7 +351,8 @@ pub struct MappingArgs {
     /// the fewest ticks that keep the graph exact [default: auto]
     #[arg(long, value_name = "KIND", value_parser = choices!(s::Schedule))]
     pub schedule: Option<s::Schedule>,
-    /// Seed of every random choice of the compiler
+    /// Seed of every random choice of the compiler, and of the noise that programs read
+    /// from the emulated chip's true random bus
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
@@ -510,6 +511,10 @@ pub struct RunArgs {
     /// W, SW or S; may be repeated
     #[arg(long, value_name = "FAULT[,FAULT]")]
     pub inject: Vec<String>,
+    /// Seed of the noise that programs read from the emulated chip's true random bus
+    /// [default: the seed of the bundle]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Chip description the bundle was compiled for: a built-in name or a file
     #[arg(long, value_name = "FILE|NAME", default_value = "spinnaker2")]
     pub target: String,

@@ -95,7 +95,7 @@ pub fn of_run(arg: Option<LevelArg>, compiled: Option<u64>) -> Result<Level> {
     }
 }
 
-/// Energy for people: the parts that are not 0.
+/// Energy for people: the parts that are not 0, and those for which there is no number.
 pub fn energy_line(energy: &Parts, power_mw: f64, level: &str) -> String {
     let parts = [
         ("arm", energy.arm),
@@ -103,15 +103,19 @@ pub fn energy_line(energy: &Parts, power_mw: f64, level: &str) -> String {
         ("sleep", energy.sleep),
         ("base", energy.base),
         ("dram", energy.dram),
-        ("noc", energy.noc),
+        ("noc", energy.noc.unwrap_or(0.0)),
     ];
+    let unknown = match energy.noc {
+        None => "; noc: not published",
+        Some(_) => "",
+    };
     let parts: Vec<String> = parts
         .iter()
         .filter(|(_, uj)| *uj > 0.0)
         .map(|(name, uj)| format!("{name} {uj:.3}"))
         .collect();
     format!(
-        "  energy per step: {:.3} uJ ({}); {power_mw:.1} mW; level at start: {level}\n",
+        "  energy per step: {:.3} uJ ({}{unknown}); {power_mw:.1} mW; level at start: {level}\n",
         energy.total,
         parts.join(", ")
     )
@@ -158,7 +162,16 @@ mod tests {
         };
         assert_eq!(
             energy_line(&energy, 90.0, "high"),
-            "  energy per step: 3.500 uJ (arm 1.250, base 2.250); 90.0 mW; level at start: high\n"
+            "  energy per step: 3.500 uJ (arm 1.250, base 2.250; noc: not published); 90.0 mW; level at start: high\n"
+        );
+        let known = Parts {
+            noc: Some(0.5),
+            ..energy
+        };
+        let line = energy_line(&known, 90.0, "low");
+        assert!(
+            line.contains("(arm 1.250, base 2.250, noc 0.500);"),
+            "{line}"
         );
     }
 }

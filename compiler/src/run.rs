@@ -73,6 +73,12 @@ fn failed(path: &Path, args: &RunArgs, errors: &Diagnostics) -> Result<()> {
     textio::write_file(path, text.as_bytes())
 }
 
+/// The seed of a run: as asked for, or as the bundle was compiled.
+fn seed_of_run(asked: Option<u64>, options: &serde_json::Value) -> u64 {
+    let compiled = options.get("seed").and_then(serde_json::Value::as_u64);
+    asked.or(compiled).unwrap_or(0)
+}
+
 pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     if common.depfile.is_some() && args.output.is_none() {
         return Err(usage("--depfile", "a rule needs an output file")
@@ -88,6 +94,7 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
         continuous: args.continuous,
         level: level::of_run(args.level, auto)?,
         faults: inject::parse(&args.inject)?,
+        seed: seed_of_run(args.seed, &loaded.options),
     };
     let requests = options::record_requests(&args.record);
     let spike_on = loaded.options.get("spike_on");
@@ -177,4 +184,17 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
         print(&text)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_takes_the_seed_of_its_bundle_unless_it_has_its_own() {
+        let options = json!({"seed": 7});
+        assert_eq!(seed_of_run(None, &options), 7);
+        assert_eq!(seed_of_run(Some(0), &options), 0);
+        assert_eq!(seed_of_run(None, &json!({})), 0);
+    }
 }

@@ -118,7 +118,7 @@ impl Bus {
 
     /// When a device other than timer 1 next does something on its own.
     pub fn due(&self) -> Option<u64> {
-        let devices = [self.mla.due(), self.outside.due()];
+        let devices = [self.mla.due(), self.outside.due(), self.comms.due()];
         devices.into_iter().flatten().min()
     }
 
@@ -130,12 +130,17 @@ impl Bus {
 
     /// Does what the program's accesses have asked for and memory is needed for.
     pub fn service(&mut self, memory: &mut Memory) {
+        self.store_entries(memory);
+        self.mla.service(&mut self.outside.port, memory);
+        self.outside.service(memory);
+    }
+
+    /// Packets that have entered rings are in memory.
+    fn store_entries(&mut self, memory: &mut Memory) {
         for (addr, word) in self.comms.take_stores() {
             // An enabled ring lies inside SRAM: the controller checks it.
             let _ = memory.write(addr, &word.to_le_bytes());
         }
-        self.mla.service(&mut self.outside.port, memory);
-        self.outside.service(memory);
     }
 
     /// Lets every device act that is due at `time` or before, so that what is due next
@@ -143,6 +148,10 @@ impl Bus {
     pub fn expire(&mut self, time: u64, memory: &mut Memory) -> Effects {
         self.mla.expire(time, &mut self.outside.port, memory);
         let pulses = self.outside.expire(time, memory);
+        if self.comms.listens() {
+            self.comms.advance(time);
+            self.store_entries(memory);
+        }
         self.note_lines();
         self.effects.raise |= pulses;
         self.effects.lower |= pulses;
@@ -160,7 +169,7 @@ impl Bus {
     /// Adds to the effects what has happened to interrupt lines.
     fn note_lines(&mut self) {
         let mla = if self.mla.line() { self.mla_line } else { 0 };
-        let lines = mla | self.outside.lines();
+        let lines = mla | self.outside.lines() | self.comms.lines();
         self.effects.raise |= lines & !self.lines;
         self.effects.lower |= self.lines & !lines;
         self.lines = lines;
@@ -242,6 +251,9 @@ impl Mmio for Bus {
             Device::Comms(offset) => {
                 let value = self.comms.read(offset, time)?;
                 self.effects.stop |= self.comms.needs_attention();
+                if self.comms.listens() {
+                    self.note_lines();
+                }
                 Ok(value)
             }
             Device::Mla(offset) => self.mla.read(offset),
@@ -288,8 +300,18 @@ impl Mmio for Bus {
                 self.effects.stop = true;
             }
             Device::Comms(offset) => {
+                let listened = self.comms.listens();
+                if self.comms.asks_for_interrupts(offset, value) {
+                    // Who is interrupted by others can't run ahead of them.
+                    self.outside.port.declared(Coupling::Window)?;
+                }
                 self.comms.write(offset, value, time)?;
                 self.effects.stop |= self.comms.needs_attention();
+                if listened || self.comms.listens() {
+                    self.note_lines();
+                    // When the next packet is due limits the run.
+                    self.effects.stop = true;
+                }
             }
             Device::Mla(offset) => {
                 let now = (time, &self.clock);

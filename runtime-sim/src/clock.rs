@@ -138,6 +138,14 @@ impl Clock {
         self.counted = self.counted.max(until);
     }
 
+    /// Machine time spent at each level until `until` since the last call of
+    /// [`Clock::take_spent`].
+    pub fn spent(&self, until: u64) -> [u64; 2] {
+        let mut spent = self.spent;
+        spent[self.level.index()] += until.saturating_sub(self.counted);
+        spent
+    }
+
     /// Machine time spent at each level until `until` since the last call.
     pub fn take_spent(&mut self, until: u64) -> [u64; 2] {
         self.count(until);

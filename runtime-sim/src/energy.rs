@@ -6,9 +6,11 @@
 //! multiply-accumulate cost; [`Activity`] times these is energy, part by part.
 //!
 //! What is not in the rows (external DRAM, the network) is an assumption of the target
-//! file, a part of its own, and 0 where there is no ground for a number.
+//! file and a part of its own. Where there is no ground for a number, the part is absent
+//! ([`Network`] still counts what happened), and no sum holds it.
 
 use crate::clock::Level;
+use crate::noc::NetworkCounts;
 use ir::Target;
 use serde::Serialize;
 
@@ -21,8 +23,6 @@ pub struct Activity {
     pub busy: [u64; 2],
     /// Multiply-accumulates of the MAC array's 8-bit cells.
     pub macs: [u64; 2],
-    /// Packets given to the network.
-    pub packets: u64,
 }
 
 impl Activity {
@@ -33,8 +33,28 @@ impl Activity {
             self.busy[level] += other.busy[level];
             self.macs[level] += other.macs[level];
         }
-        self.packets += other.packets;
     }
+
+    /// What was done since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let less = |a: [u64; 2], b: [u64; 2]| [0, 1].map(|l| a[l].saturating_sub(b[l]));
+        Self {
+            time: less(self.time, earlier.time),
+            busy: less(self.busy, earlier.busy),
+            macs: less(self.macs, earlier.macs),
+        }
+    }
+}
+
+/// Points of a series of energy at most.
+const POINTS: u32 = 256;
+
+/// Ticks of a point of such a series, whole steps of `ticks_per_step`, in a run of `ticks`.
+pub(crate) fn stretch_of(ticks: u32, ticks_per_step: u32) -> u32 {
+    let step = ticks_per_step.max(1);
+    let steps = ticks.div_ceil(step).div_ceil(POINTS).max(1);
+    steps.saturating_mul(step)
 }
 
 /// Chips beside their PEs with a program.
@@ -66,13 +86,37 @@ pub struct Parts {
     pub base: f64,
     /// External DRAM.
     pub dram: f64,
-    /// Network on chip, routers, links.
-    pub noc: f64,
+    /// Network on chip, routers, links: what the target has a number for.
+    pub noc: Option<f64>,
+}
+
+/// What the network did, and what that cost where a number is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Network {
+    /// Bits of flits times the links of meshes that they took.
+    pub bit_hops: u64,
+    pub packets_routed: u64,
+    /// Bits of frames on links between chips.
+    pub link_bits: u64,
+    /// Microjoules; absent where nothing is published or assumed.
+    pub mesh_uj: Option<f64>,
+    pub routers_uj: Option<f64>,
+    pub links_uj: Option<f64>,
+}
+
+impl Network {
+    /// All that there is a number for.
+    pub fn total(&self) -> Option<f64> {
+        let parts = [self.mesh_uj, self.routers_uj, self.links_uj];
+        let known = parts.into_iter().flatten();
+        known.reduce(|a, b| a + b)
+    }
 }
 
 impl Parts {
     fn sum(mut self) -> Self {
-        self.total = self.arm + self.mla + self.sleep + self.base + self.dram + self.noc;
+        let noc = self.noc.unwrap_or(0.0);
+        self.total = self.arm + self.mla + self.sleep + self.base + self.dram + noc;
         self
     }
 
@@ -96,7 +140,10 @@ impl Parts {
             sleep: f(self.sleep, other.sleep),
             base: f(self.base, other.base),
             dram: f(self.dram, other.dram),
-            noc: f(self.noc, other.noc),
+            noc: match (self.noc, other.noc) {
+                (None, None) => None,
+                (a, b) => Some(f(a.unwrap_or(0.0), b.unwrap_or(0.0))),
+            },
         }
         .sum()
     }
@@ -115,8 +162,14 @@ pub struct Constants {
     pub mac_j: [f64; 2],
     /// Joules of a byte to or from DRAM.
     pub dram_byte_j: f64,
-    /// Joules of a packet in the event router.
-    pub packet_j: f64,
+    /// Joules of a bit on a link of a mesh, of a packet in an event router, of a bit on a
+    /// link between chips; absent where nothing is known.
+    pub bit_hop_j: Option<f64>,
+    pub packet_j: Option<f64>,
+    pub link_bit_j: Option<f64>,
+    /// Bits of a flit, and of a frame on a link between chips.
+    pub flit_bits: u64,
+    pub frame_bits: u64,
     /// Seconds of a unit of machine time.
     pub unit_s: f64,
     /// Whether PEs without a program sleep; they are off otherwise.
@@ -136,6 +189,8 @@ impl Constants {
         let arm = w([e.arm_low_uw, e.arm_high_uw]);
         let mla = w([e.mla_low_uw, e.mla_high_uw]);
         let gops = [e.mla_low_gops, e.mla_high_gops];
+        // 0 stands for a number that nobody has published.
+        let known = |fj: u64| (fj != 0).then_some(fj as f64 * 1e-15);
         let by_level = |f: &dyn Fn(usize) -> f64| [f(0), f(1)];
         Self {
             chip_w: off,
@@ -149,14 +204,33 @@ impl Constants {
                 (mla[l] - sleep[l]) / macs_per_second
             }),
             dram_byte_j: e.dram_fj_per_bit as f64 * 8e-15,
-            packet_j: e.router_fj_per_packet as f64 * 1e-15,
+            bit_hop_j: known(e.noc_fj_per_bit_hop),
+            packet_j: known(e.router_fj_per_packet),
+            link_bit_j: known(e.link_fj_per_bit),
+            flit_bits: target.router.flit_bits.into(),
+            frame_bits: target.chip_links.frame_bits.into(),
             unit_s: 1.0 / target.clock.pe_high_hz.max(1) as f64,
             unused_sleep: e.unused_pes_sleep != 0,
             pes: target.pes().count() as u64,
         }
     }
 
-    /// Energy of one PE, its traffic included.
+    /// What a network did, and its energy as far as it is known.
+    pub fn of_network(&self, counts: &NetworkCounts) -> Network {
+        let bit_hops = counts.hops * self.flit_bits;
+        let link_bits = counts.link_frames * self.frame_bits;
+        let uj = |n: u64, each: Option<f64>| each.map(|j| n as f64 * j * 1e6);
+        Network {
+            bit_hops,
+            packets_routed: counts.routed,
+            link_bits,
+            mesh_uj: uj(bit_hops, self.bit_hop_j),
+            routers_uj: uj(counts.routed, self.packet_j),
+            links_uj: uj(link_bits, self.link_bit_j),
+        }
+    }
+
+    /// Energy of one PE; its packets are the network's.
     pub fn of_pe(&self, done: &Activity) -> Parts {
         let both = |count: [u64; 2], each: [f64; 2]| {
             let joules = count[0] as f64 * each[0] + count[1] as f64 * each[1];
@@ -166,7 +240,6 @@ impl Constants {
             arm: both(done.busy, self.cycle_j),
             mla: both(done.macs, self.mac_j),
             sleep: both(done.time, self.pe_w.map(|w| w * self.unit_s)),
-            noc: done.packets as f64 * self.packet_j * 1e6,
             ..Parts::default()
         }
         .sum()
@@ -224,6 +297,54 @@ mod tests {
         }
         assert!(close(c.dram_byte_j, 160e-12, 1e-9));
         assert!(!c.unused_sleep);
+    }
+
+    #[test]
+    fn the_network_has_energy_only_where_there_is_a_number() {
+        let mut target = Target::spinnaker2();
+        let counts = NetworkCounts {
+            hops: 1000,
+            routed: 10,
+            link_frames: 5,
+            ..NetworkCounts::default()
+        };
+        let unknown = Constants::new(&target).of_network(&counts);
+        assert_eq!((unknown.bit_hops, unknown.link_bits), (192_000, 480));
+        assert_eq!((unknown.packets_routed, unknown.total()), (10, None));
+        target.energy.noc_fj_per_bit_hop = 50;
+        target.energy.link_fj_per_bit = 2000;
+        let known = Constants::new(&target).of_network(&counts);
+        assert!(close(
+            known.mesh_uj.expect("a number"),
+            192_000.0 * 50e-9,
+            1e-9
+        ));
+        assert_eq!(known.routers_uj, None);
+        let total = known.total().expect("two numbers");
+        assert!(close(total, 192_000.0 * 50e-9 + 480.0 * 2e-6, 1e-9));
+        let parts = Parts {
+            arm: 1.0,
+            noc: Some(total),
+            ..Parts::default()
+        };
+        let both = parts.plus(&Parts::default());
+        assert_eq!((both.noc, both.total), (Some(total), 1.0 + total));
+        assert_eq!(Parts::default().times(2.0).noc, None);
+    }
+
+    #[test]
+    fn a_series_has_few_points_of_whole_steps() {
+        for (ticks, per_step, stretch) in [
+            (0, 1, 1),
+            (25, 1, 1),
+            (256, 1, 1),
+            (257, 1, 2),
+            (300, 3, 3),
+            (u32::MAX, 1, 1 << 24),
+        ] {
+            assert_eq!(stretch_of(ticks, per_step), stretch, "{ticks} {per_step}");
+            assert!(ticks.div_ceil(stretch) <= POINTS);
+        }
     }
 
     #[test]

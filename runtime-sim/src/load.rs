@@ -182,6 +182,7 @@ pub(crate) fn costs(target: &Target) -> Checked<Costs> {
         fpu_stall: byte(c.vfp_stall, "vfp_stall")?,
         exception_entry: byte(c.exception_entry, "exception_entry")?,
         exception_exit: byte(c.exception_exit, "exception_exit")?,
+        exclusive: byte(c.exclusive, "exclusive")?,
         ..Costs::default()
     })
 }

@@ -281,6 +281,8 @@ impl Machine {
             v: seen.v,
             i: seen.i,
             frames: seen.frames,
+            activity: seen.activity,
+            stretch: seen.stretch,
             injected: seen.injected,
             windows: seen.windows,
             record_reads: seen.record_reads,

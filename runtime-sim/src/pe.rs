@@ -17,6 +17,7 @@ mod trace;
 
 use crate::bus::Bus;
 use crate::cpu::{Core, Engine, Exit, Memory};
+use crate::energy::Activity;
 use crate::mmio::comms::{Arrival, OUTBOX_LIMIT, Packet};
 use crate::mmio::packet::{Coming, Sent};
 use crate::pages::Pages;
@@ -73,6 +74,8 @@ pub(crate) struct Pe {
     count_from: u64,
     /// What the MAC array will have done by then.
     macs_before: [u64; 2],
+    /// What was done in this run before the present tick.
+    done_before: Activity,
 }
 
 /// Where a PE is in its ticks.
@@ -134,6 +137,7 @@ impl Pe {
             faults: Faults::default(),
             count_from: 0,
             macs_before: [0; 2],
+            done_before: Activity::default(),
         }
     }
 
@@ -248,6 +252,7 @@ impl Pe {
         self.bus.clock.take_spent(first);
         self.count_from = first;
         self.macs_before = self.bus.mla.cell_macs_by(first);
+        self.done_before = Activity::default();
         self.faults = Faults::default();
         self.changes_before = self.bus.clock.changes();
         self.instructions_before = self.core.instructions;
@@ -275,13 +280,22 @@ impl Pe {
         self.stats.activity.macs = [done(0), done(1)];
     }
 
+    /// What was done in this run until `time`, as far as it costs energy.
+    fn done_by(&self, time: u64) -> Activity {
+        let macs = self.bus.mla.cell_macs_by(time);
+        Activity {
+            time: self.bus.clock.spent(time),
+            busy: self.stats.activity.busy,
+            macs: [0, 1].map(|l: usize| macs[l].saturating_sub(self.macs_before[l])),
+        }
+    }
+
     /// Ends a run and hands over its counters.
     pub(crate) fn end_run(&mut self) -> PeStats {
         let mut stats = std::mem::replace(&mut self.stats, PeStats::new(self.fixed.place));
         let ring = self.bus.comms.counts();
         stats.level_changes = self.bus.clock.changes() - self.changes_before;
         stats.instructions = self.core.instructions - self.instructions_before;
-        stats.activity.packets = stats.sent;
         stats.mla = self.bus.mla.activity();
 
         stats.received = ring.received;
@@ -343,7 +357,10 @@ impl Pe {
 
     /// Lets packets arrive up to `time`, which the PE has reached.
     pub(crate) fn receive_until(&mut self, time: u64) {
-        self.bus.comms.advance(time);
+        // What interrupts is taken when it is due.
+        if !self.bus.comms.listens() {
+            self.bus.comms.advance(time);
+        }
         self.bus.outside.packets.expire(time);
         self.bus.service(&mut self.memory);
     }
@@ -529,6 +546,9 @@ impl Pe {
         let tick = self.tick();
         if let Some(tick) = tick {
             session.tick_ends(self.index, tick, &self.memory);
+            let done = self.done_by(due);
+            session.spend(tick, &done.since(&self.done_before));
+            self.done_before = done;
         }
         let awake = self.core.can_run() || self.waits();
         if awake {

@@ -2,6 +2,7 @@
 //! looks at packets and memory.
 
 use crate::cpu::Memory;
+use crate::energy::{Activity, stretch_of};
 use crate::inject::{Injected, Injection};
 use crate::inputs::{Atoms, Event, Feeder, SampleRun};
 use crate::report::{Frame, SpikeTap, StateTap};
@@ -76,6 +77,8 @@ pub(crate) struct Plan<'a> {
     sample: &'a SampleRun,
     /// When a PE without a running timer stops.
     end_time: u64,
+    /// Ticks for which energy is counted together.
+    stretch: u32,
     ranges: Vec<KeyRange>,
     /// The populations whose packets are tapped, with their atoms.
     spikes: Vec<(usize, Atoms)>,
@@ -95,6 +98,7 @@ impl<'a> Plan<'a> {
         index_of: impl Fn(&SliceInfo) -> Option<usize>,
     ) -> Result<Self> {
         let mut plan = Self {
+            stretch: stretch_of(sample.ticks, program.ticks_per_step),
             sample,
             end_time,
             ranges: Vec::new(),
@@ -196,6 +200,7 @@ impl<'a> Plan<'a> {
                 state_slices,
                 spikes: vec![vec![Vec::new(); ticks]; plan.spikes.len()],
                 frames: Vec::new(),
+                activity: Vec::new(),
                 windows: 0,
                 record_reads: 0,
                 faults: None,
@@ -213,6 +218,8 @@ pub(crate) struct Seen {
     pub(crate) v: Vec<StateTap>,
     pub(crate) i: Vec<StateTap>,
     pub(crate) frames: Vec<Frame>,
+    pub(crate) activity: Vec<Activity>,
+    pub(crate) stretch: u32,
     pub(crate) windows: u64,
     pub(crate) record_reads: u64,
     pub(crate) injected: Injected,
@@ -230,6 +237,7 @@ impl Seen {
             return Ok(seen);
         };
         let ticks = plan.sample.ticks as usize;
+        seen.stretch = plan.stretch;
         seen.spikes = plan
             .spikes
             .iter()
@@ -268,6 +276,11 @@ impl Seen {
                 }
             }
             seen.frames.append(&mut session.frames);
+            let stretches = session.activity.len().max(seen.activity.len());
+            seen.activity.resize(stretches, Activity::default());
+            for (all, done) in seen.activity.iter_mut().zip(&session.activity) {
+                all.add(done);
+            }
             seen.windows += session.windows;
             seen.record_reads += session.record_reads;
             seen.injected.add(&session.injected);
@@ -316,6 +329,8 @@ pub(crate) struct Session<'a> {
     /// By tap and tick.
     spikes: Vec<Vec<Vec<Event>>>,
     frames: Vec<Frame>,
+    /// What the chip's PEs did in each stretch of the run.
+    activity: Vec<Activity>,
     windows: u64,
     record_reads: u64,
     /// What is to go wrong, and in which sample.
@@ -343,6 +358,17 @@ impl Session<'_> {
     /// Whether anything may go wrong on purpose.
     pub(crate) fn injects(&self) -> bool {
         self.faults.is_some()
+    }
+
+    /// What a PE did in `tick`, as far as it costs energy.
+    pub(crate) fn spend(&mut self, tick: u32, done: &Activity) {
+        let index = (tick / self.plan.stretch) as usize;
+        if self.activity.len() <= index {
+            self.activity.resize(index + 1, Activity::default());
+        }
+        if let Some(stretch) = self.activity.get_mut(index) {
+            stretch.add(done);
+        }
     }
 
     /// Whether a packet is lost on purpose.

@@ -96,10 +96,13 @@ fn undefined_unpredictable_unsupported_differ() {
     assert_eq!(kind(&[0xf7f0, 0xa000]), FaultKind::Undefined); // udf.w
     assert_eq!(kind(&[0xba80]), FaultKind::Undefined);
     assert_eq!(kind(&[0xb400]), FaultKind::Unpredictable); // push {}
+    // fldmx r0, {d0}
     assert_eq!(
-        kind(&[0xe850, 0x0f00]),
-        FaultKind::Unsupported("LDREX and STREX")
+        kind(&[0xec90, 0x0b03]),
+        FaultKind::Unsupported("FLDMX and FSTMX")
     );
+    // ldrex r0, [r0], where R0 is no multiple of 4
+    assert_eq!(kind(&[0x2002, 0xe850, 0x0f00]), FaultKind::Unaligned);
     assert_eq!(kind(&[0xee30, 0x0f00]), FaultKind::NoCoprocessor);
     assert_eq!(
         kind(&[0xee30, 0x0a81]),

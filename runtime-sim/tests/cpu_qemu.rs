@@ -3,7 +3,8 @@
 //! A program is generated that, for each instance, loads registers and flags from a
 //! record, executes the instruction, and stores everything to a second record. The same
 //! bytes run in `qemu-system-arm` (Cortex-M4) and in our core, both by the hot and by
-//! the complete path; the records must agree in every bit.
+//! the complete path, and a part of them as translated code; the records must agree in
+//! every bit.
 //!
 //! Instances come from two sides: from bit patterns written from the manual, and from a
 //! scan of what the decoder accepts, so that no shape of instruction is left out.
@@ -15,6 +16,8 @@
 mod build;
 #[path = "cpu_qemu/coverage.rs"]
 mod coverage;
+#[path = "cpu_qemu/exclusive.rs"]
+mod exclusive;
 #[path = "cpu_qemu/instance.rs"]
 mod instance;
 #[path = "cpu_qemu/patterns.rs"]
@@ -23,6 +26,8 @@ mod patterns;
 mod qemu_support;
 #[path = "cpu_qemu/special.rs"]
 mod special;
+#[path = "cpu_qemu/translated.rs"]
+mod translated;
 #[path = "cpu_qemu/value.rs"]
 mod value;
 
@@ -90,13 +95,13 @@ fn from_word(rng: &mut Rng, word: [u16; 2], form: Form) -> Option<Instance> {
     from_code(rng, "scanned", code, in_it, it)
 }
 
-fn scanned(shapes: &Shapes) -> Vec<Batch> {
+fn scanned(shapes: &Shapes, each: usize) -> Vec<Batch> {
     let mut rng = Rng::new(4711);
     let mut all = Vec::new();
     for ((_, _, _, form), words) in &shapes.0 {
         let found = words.iter().cycle().take(4 * words.len());
         let found = found.filter_map(|w| from_word(&mut rng, *w, *form));
-        all.extend(found.take(EACH));
+        all.extend(found.take(each));
     }
     let mut batches = Vec::new();
     while !all.is_empty() {
@@ -118,7 +123,7 @@ fn example(key: &Key, shapes: &Shapes) -> String {
 fn every_instruction_agrees_with_qemu() {
     let stride = if cfg!(debug_assertions) { 13 } else { 3 };
     let shapes = Shapes::scan(stride);
-    let mut batches = scanned(&shapes);
+    let mut batches = scanned(&shapes, EACH);
     let from_scan: usize = batches.iter().map(Batch::len).sum();
     batches.extend((1..=BATCHES).map(|seed| Batch::random(&mut Rng::new(seed), BATCH)));
 
@@ -169,6 +174,45 @@ fn every_instruction_agrees_with_qemu() {
         println!("{text}");
     }
     assert!(wrong.is_empty(), "{} instances differ", wrong.len());
+}
+
+/// Instances of each shape, and programs from patterns, that translated code executes too.
+const TRANSLATED_EACH: usize = 2;
+const TRANSLATED_BATCHES: u64 = 8;
+
+#[test]
+fn translated_instructions_agree_with_qemu() {
+    if !qemu_present() {
+        return;
+    }
+    let mut batches = scanned(&Shapes::scan(13), TRANSLATED_EACH);
+    let random =
+        (100..100 + TRANSLATED_BATCHES).map(|seed| Batch::random(&mut Rng::new(seed), BATCH));
+    batches.extend(random);
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new((translated::Ran::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let dir = tempfile::tempdir().expect("temp dir");
+                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let theirs = run_qemu(&batch.image(), dir.path());
+                    let (ran, wrong) = translated::differences(batch, &theirs);
+                    let mut found = found.lock().expect("no panic");
+                    found.0.add(ran);
+                    found.1.extend(wrong);
+                }
+            });
+        }
+    });
+    let (ran, wrong) = found.into_inner().expect("no panic");
+    let count: usize = batches.iter().map(Batch::len).sum();
+    println!("{count} instances, {ran:?}");
+    for text in wrong.iter().take(40) {
+        println!("{text}");
+    }
+    assert!(wrong.is_empty(), "{} instances differ", wrong.len());
+    assert!(ran.wholly >= 20_000 && ran.partly >= ran.wholly, "{ran:?}");
 }
 
 #[test]

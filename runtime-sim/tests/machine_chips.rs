@@ -9,6 +9,7 @@ use ir::machine::Machine as Chips;
 use ir::routing::{Link, RoutingEntry, Targets};
 use ir::{Code, GlobalPe, Target};
 use machine_support::{Guest, images, log};
+use runtime_sim::energy::Parts;
 use runtime_sim::inject::{Injected, Injection};
 use runtime_sim::inputs::{SampleRun, Taps};
 use runtime_sim::machine::Machine;
@@ -143,6 +144,42 @@ fn every_neighbour_of_a_board_hears_every_packet() {
     assert_eq!((n.packets, n.link_packets), (48 * 3 * 4, degrees * 3 * 4));
     assert_eq!(n.routed, n.packets + n.link_packets);
     assert_eq!((n.unmatched, n.link_dead, n.link_circling), (0, 0, 0));
+}
+
+#[test]
+fn energy_goes_by_steps_and_the_network_says_what_it_did() {
+    let mut machine = load(&neighbours(&Chips::new(2, 2), 3));
+    let results = [run(&mut machine, 6), run(&mut machine, 6)];
+    let mut target = Target::spinnaker2();
+    let report = RunReport::new(&results, machine.program(), &target, 100);
+    let series = &report.energy_series;
+    assert_eq!((series.steps_per_point, series.points.len()), (1, 6));
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+    let sum = |part: fn(&Parts) -> f64| 2.0 * series.points.iter().map(part).sum::<f64>();
+    // Two samples; every cycle of a core lies in some tick.
+    assert!(close(sum(|p| p.arm), report.energy_uj.arm), "{report:?}");
+    assert!(close(sum(|p| p.sleep), report.energy_uj.sleep));
+    assert!(close(sum(|p| p.base), report.energy_uj.base));
+    assert!(series.points.iter().all(|p| p.arm > 0.0 && p.noc.is_none()));
+    // The first tick has nothing to receive.
+    assert!(series.points[0].arm < series.points[1].arm);
+    let network = report.network_energy;
+    assert_eq!(network.bit_hops, 192 * report.network.hops);
+    assert_eq!(network.link_bits, 96 * report.network.link_frames);
+    assert!(network.link_bits > 0 && network.packets_routed > 0);
+    assert_eq!((network.total(), report.energy_uj.noc), (None, None));
+    target.energy.link_fj_per_bit = 1_000_000;
+    let known = RunReport::new(&results, machine.program(), &target, 100);
+    let links = network.link_bits as f64 * 1e-3;
+    assert!(close(known.energy_uj.noc.expect("a number"), links));
+    assert!(close(known.energy_uj.total, report.energy_uj.total + links));
+    // However long a run is, its series is short.
+    let long = [run(&mut machine, 600)];
+    let report = RunReport::new(&long, machine.program(), &target, 100);
+    let series = &report.energy_series;
+    assert_eq!((series.steps_per_point, series.points.len()), (3, 200));
+    let sum: f64 = series.points.iter().map(|p| 3.0 * p.arm).sum();
+    assert!(close(sum, report.energy_uj.arm));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Packets that are not plain multicast, and timers 2 and 3, from emitted code.
 
 use codegen::devices::packet::{Kind, core_key, mask_of};
+use codegen::devices::rings::{Interrupts, Ring};
 use codegen::devices::timer::Timer;
 use codegen::devices::{Packets, dma::sram_address};
 use codegen::kernels::{Addressing, IntCC, Kernel, KernelBuilder, build};
@@ -173,6 +174,93 @@ fn wide_multicast_goes_by_the_table_and_direct_packets_past_it() {
     let sender = &result.pes[0].links.packets;
     assert_eq!((sender.sent, sender.lost), (3, 1));
     assert_eq!((result.pes[1].received, result.pes[2].received), (1, 1));
+}
+
+#[test]
+fn two_rings_interrupt_for_what_they_are_asked_for() {
+    let (a, b) = (pe(1, 1, 0), pe(3, 2, 1));
+    // Packets past the router: with payload to the second ring, others to the first.
+    let to = Kind::Direct {
+        x: 3,
+        y: 2,
+        mask: mask_of(b),
+    };
+    let sender = build("sender", 0, Addressing::Guest, |kb, _| {
+        for n in 0..3 {
+            send(kb, to, 0x100 + n, &[]);
+        }
+        for n in 0..6 {
+            send(kb, to, 0x200 + n, &[7 * n]);
+        }
+    });
+    let listener = build("listener", 0, Addressing::Guest, |kb, _| {
+        let not_empty = Interrupts {
+            not_empty: true,
+            ..Interrupts::default()
+        };
+        Ring::first(&target()).enable(kb, (FROM, FROM + 64), false, not_empty);
+        let others = Interrupts {
+            limit: Some(4),
+            overrun: true,
+            ..Interrupts::default()
+        };
+        Ring::second(&target()).enable(kb, (FROM + 64, FROM + 64 + 32), true, others);
+    });
+    let count = |kb: &mut KernelBuilder<'_>, at: u32| {
+        let n = kb.load_at(at);
+        let n = kb.add_const(n, 1);
+        kb.store_at(n, at);
+    };
+    let on_first = build("on_first", 0, Addressing::Guest, |kb, _| {
+        Ring::first(&target()).empty(kb);
+        count(kb, NOTES);
+    });
+    // The limit stays reached until the ring is emptied, which the other handler does.
+    let on_limit = build("on_limit", 0, Addressing::Guest, |kb, _| {
+        let ring = Ring::second(&target());
+        let words = ring.words(kb);
+        kb.store_at(words, NOTES + 4);
+        count(kb, NOTES + 8);
+        let timer = Timer::second(&target());
+        timer.start(kb, 5, false);
+        timer.sleep(kb);
+        let words = ring.words(kb);
+        kb.store_at(words, NOTES + 12);
+        ring.empty(kb);
+    });
+    let on_overrun = build("on_overrun", 0, Addressing::Guest, |kb, _| {
+        let dropped = Ring::second(&target()).take_dropped(kb);
+        kb.store_at(dropped, NOTES + 16);
+        count(kb, NOTES + 20);
+    });
+    let [first, ..] = Ring::first(&target()).lines();
+    let [_, _, limit, overrun] = Ring::second(&target()).lines();
+    assert_eq!((first, limit, overrun), (9, 14, 21));
+    let guests = [
+        Guest::new(a, sender),
+        Guest::new(b, listener)
+            .on(first, "on_first", on_first)
+            .on(limit, "on_limit", on_limit)
+            .on(overrun, "on_overrun", on_overrun),
+    ];
+    let ran = run(&target(), Coupling::Window, &guests);
+    let keys: [u32; 3] = std::array::from_fn(|n| ran.word(b, FROM + 4 * n as u32));
+    assert_eq!(keys, [0x100, 0x101, 0x102]);
+    assert!((1..=3).contains(&ran.word(b, NOTES)));
+    // The second ring holds three of six entries; it was looked at when it held two, and
+    // another one on its way.
+    let entries: [u32; 6] = std::array::from_fn(|n| ran.word(b, FROM + 64 + 4 * n as u32));
+    assert_eq!(entries, [0, 0x200, 7, 0x201, 14, 0x202]);
+    let words = [4, 8, 12, 16, 20].map(|at| ran.word(b, NOTES + at));
+    assert!(words[0] == 4 || words[0] == 6, "{words:?}");
+    assert_eq!((words[1], words[2]), (1, 6));
+    assert!(words[3] >= 1 && words[4] >= 1, "{words:?}");
+    assert_eq!(ran.stats(b).dropped, 3);
+    // Who lets others interrupt it has to say so.
+    let images = images(&target(), Coupling::Dma, &guests[1..]);
+    let mut machine = Machine::load(&images, &target()).expect("the images load");
+    let errors = machine.run_sample(&sample()).expect_err("not declared");
+    assert!(format!("{errors:?}").contains("'window'"), "{errors:?}");
 }
 
 #[test]

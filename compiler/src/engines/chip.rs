@@ -285,6 +285,8 @@ pub struct Emulation {
     pub level: Level,
     /// What is to go wrong.
     pub faults: Injection,
+    /// Of the words of the true random bus.
+    pub seed: u64,
 }
 
 /// Runs the images on the emulated chip.
@@ -331,7 +333,7 @@ pub fn emulate(
             })
         })
         .collect::<Result<_>>()?;
-    let mut machine = Machine::load_at(images, target, emulation.level)?;
+    let mut machine = Machine::load_with(images, target, emulation.level, emulation.seed)?;
     machine.inject(emulation.faults.clone())?;
     machine.set_engine(options.engine);
     let mut notices = Vec::new();

@@ -294,8 +294,8 @@ pub fn latencies(app: &AppGraph) -> BTreeMap<String, u32> {
 
 /// Parts of the chip that no compiled network uses: what is assumed of them has no
 /// part in any figure of a report.
-const UNUSED_PARTS: [&str; 10] = [
-    "dma", "dram", "explog", "ipi", "mla", "packet", "remote", "rng", "rounding", "timers",
+const UNUSED_PARTS: [&str; 11] = [
+    "dma", "dram", "explog", "ipi", "mla", "packet", "remote", "rings", "rng", "rounding", "timers",
 ];
 
 /// The assumed numbers of a target that a network on `machine` depends on, as reports

@@ -34,12 +34,20 @@ pub(super) fn check(target: &Target) -> Result<(), &'static str> {
         (target.packet.multicast_irq, 1),
         (target.packet.core_irq, 1),
         (target.packet.neighbour_irq, 1),
+        (target.packet.info_irq, 1),
+        (target.packet.overrun_irq, 1),
+        (target.rings.not_empty_irq, 4),
+        (target.rings.full_irq, 4),
+        (target.rings.limit_irq, 4),
+        (target.rings.overrun_irq, 2),
     ];
     if lines
         .iter()
         .any(|&(irq, n)| irq > 63 || n > 31 || irq + n > 64)
     {
-        return Err("interrupt lines in [ipi], [dma], [timers] and [packet] must be below 64");
+        return Err(
+            "interrupt lines in [rings], [ipi], [dma], [timers] and [packet] must be below 64",
+        );
     }
     if i.lock_count > 1024 {
         return Err("ipi.lock_count must be at most 1024");

@@ -68,14 +68,14 @@ sections! {
     Irq irq { start: u32, }
     /// The event router; latency in router cycles, hops in NoC cycles.
     Router router { entries: u32, latency_cycles: u32, hop_cycles: u32, cores_per_entry: u32,
-        queue_packets: u32,
+        queue_packets: u32, flit_bits: u32,
     }
     /// Cycles of the CPU.
     Cpu cpu {
         pipeline_refill: u32, it: u32, load: u32, store_immediate: u32, store_register: u32,
         divide_min: u32, divide_max: u32, address_stall: u32, vfp_load_store: u32,
         vfp_multiply_accumulate: u32, vfp_divide: u32, vfp_stall: u32, exception_entry: u32,
-        exception_exit: u32, mmio_access: u32, sram_stall_percent: u32,
+        exception_exit: u32, exclusive: u32, mmio_access: u32, sram_stall_percent: u32,
     }
     /// Costs that planning assumes before code exists.
     Planning planning {
@@ -145,9 +145,17 @@ sections! {
     /// Packets that are not plain multicast: registers, the fields of `TCR`, kinds, lines.
     Packet packet {
         channel_stride: u32, receive: u32, payload_shift: u32, mask_shift: u32, qpe_y_shift: u32,
-        qpe_x_shift: u32, link_shift: u32, core_links: u32, multicast: u32, core_to_core: u32, neighbour: u32,
+        qpe_x_shift: u32, link_shift: u32, core_links: u32,
+        info_irq: u32, overrun_irq: u32, multicast: u32, core_to_core: u32, neighbour: u32,
         memory_write: u32, memory_read: u32, direct: u32, message: u32, queue: u32,
         multicast_irq: u32, core_irq: u32, neighbour_irq: u32,
+    }
+    /// Where the second receive ring's registers are, bits of the control register that
+    /// enable interrupts, and the first ring's lines; those of the second follow.
+    Rings rings {
+        second: u32, enable_not_empty: u32, enable_full: u32, enable_limit: u32,
+        enable_overrun: u32, not_empty_irq: u32, full_irq: u32, limit_irq: u32,
+        overrun_irq: u32,
     }
     /// DRAM of a chip: its window, its rules, its speed.
     Dram dram {
@@ -200,6 +208,7 @@ pub struct Target {
     pub dma: Dma,
     pub ipi: Ipi,
     pub timers: Timers,
+    pub rings: Rings,
     pub packet: Packet,
     pub dram: Dram,
     pub chip_links: ChipLinks,
@@ -246,6 +255,7 @@ impl Target {
             dma: Dma::read(&mut r)?,
             ipi: Ipi::read(&mut r)?,
             timers: Timers::read(&mut r)?,
+            rings: Rings::read(&mut r)?,
             packet: Packet::read(&mut r)?,
             dram: Dram::read(&mut r)?,
             chip_links: ChipLinks::read(&mut r)?,

@@ -69,6 +69,10 @@ pub struct Core {
     pub(super) engine: Engine,
     pub(super) translations: Translations,
     pub(super) link: Link,
+    /// The local monitor of exclusive accesses is open.
+    pub(super) exclusive: bool,
+    /// Instructions of [`Core::instructions`] that translated code executed.
+    pub translated: u64,
 }
 
 impl Core {
@@ -103,6 +107,8 @@ impl Core {
             engine: Engine::default(),
             translations: Translations::default(),
             link: Link::default(),
+            exclusive: false,
+            translated: 0,
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Costs {
     pub hint: u8,
     /// DMB, DSB; ISB adds `refill`.
     pub barrier: u8,
+    /// LDREX, STREX and their byte and halfword forms.
+    pub exclusive: u8,
     /// Exception entry without FP context.
     pub exception_entry: u8,
     /// Exception return without FP context.
@@ -127,6 +129,7 @@ impl Default for Costs {
             system: 1,
             hint: 1,
             barrier: 1,
+            exclusive: 2,
             exception_entry: 12,
             exception_exit: 10,
             tail_chain: 6,
@@ -273,6 +276,22 @@ impl Costs {
                 leaves: 0,
                 feels: PIPELINE | address(rn) | address(rm),
             },
+            Op::LoadUser { kind, rt, rn, .. } => {
+                let mut timing = self.single_load(kind, rt, self.load);
+                timing.feels |= address(rn);
+                timing
+            }
+            Op::StoreUser { rn, .. } => Timing {
+                cost: self.store,
+                leaves: 0,
+                feels: PIPELINE | address(rn),
+            },
+            Op::LoadExclusive { rn, .. } | Op::StoreExclusive { rn, .. } => Timing {
+                cost: self.exclusive,
+                leaves: 0,
+                feels: address(rn) & ADDRESS,
+            },
+            Op::ClearExclusive => alone(self.barrier),
             Op::LoadDual { rn, .. } | Op::StoreDual { rn, .. } => self.block(rn, 2),
             Op::StoreMany { rn, list, .. } => self.block(rn, list.count_ones()),
             Op::LoadMany { rn, list, .. } => {

@@ -428,6 +428,44 @@ impl fmt::Display for Op {
             Op::Wfe => f.write_str("wfe"),
             Op::Wfi => f.write_str("wfi"),
             Op::Barrier => f.write_str("dsb"),
+            Op::ClearExclusive => f.write_str("clrex"),
+            Op::LoadExclusive {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let at = address(Index::Offset, rn, offset.into());
+                write!(f, "ldrex{} {}, {at}", name(kind), R(rt))
+            }
+            Op::StoreExclusive {
+                kind,
+                rd,
+                rt,
+                rn,
+                offset,
+            } => {
+                let at = address(Index::Offset, rn, offset.into());
+                write!(f, "strex{} {}, {}, {at}", name(kind), R(rd), R(rt))
+            }
+            Op::LoadUser {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let at = address(Index::Offset, rn, offset.into());
+                write!(f, "ldr{}t {}, {at}", name(kind), R(rt))
+            }
+            Op::StoreUser {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let at = address(Index::Offset, rn, offset.into());
+                write!(f, "str{}t {}, {at}", name(kind), R(rt))
+            }
             Op::Isb => f.write_str("isb"),
             Op::Cps {
                 disable,

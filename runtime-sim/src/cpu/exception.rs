@@ -123,6 +123,7 @@ impl Core {
         self.nvic.activate(exception);
         self.ipsr = exception;
         self.it = 0;
+        self.exclusive = false;
         self.pc = vector & !1;
         self.event = true;
         self.attend_soon();
@@ -190,6 +191,7 @@ impl Core {
             return Err(invalid);
         }
         self.faultmask = false;
+        self.exclusive = false;
         // The frame is needed before anything is committed.
         let restore = self.leave_handler(value, to_thread, process, memory, mmio);
         if let Err(Trap::Fault(..)) = restore {

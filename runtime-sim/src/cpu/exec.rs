@@ -7,6 +7,7 @@ mod alu;
 mod branch;
 mod data;
 mod dsp;
+mod exclusive;
 mod system;
 mod vfp;
 
@@ -246,6 +247,44 @@ impl Core {
                 rn,
                 list,
             } => return self.store_many(down, writeback, rn, list, memory, mmio),
+            Op::LoadExclusive {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let address = self.get(rn).wrapping_add(offset.into());
+                return self.load_exclusive(kind, rt, address, memory, mmio);
+            }
+            Op::StoreExclusive {
+                kind,
+                rd,
+                rt,
+                rn,
+                offset,
+            } => {
+                let address = self.get(rn).wrapping_add(offset.into());
+                return self.store_exclusive(kind, (rd, rt), address, memory, mmio);
+            }
+            Op::ClearExclusive => self.exclusive = false,
+            Op::LoadUser {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let address = self.get(rn).wrapping_add(offset.into());
+                return self.load_unprivileged(kind, rt, address, memory, mmio);
+            }
+            Op::StoreUser {
+                kind,
+                rt,
+                rn,
+                offset,
+            } => {
+                let address = self.get(rn).wrapping_add(offset.into());
+                return self.store_unprivileged(kind, rt, address, memory, mmio);
+            }
             Op::Preload | Op::Nop | Op::Barrier | Op::Isb => {}
 
             Op::B { offset } => self.pc = branch_target(pc, offset),

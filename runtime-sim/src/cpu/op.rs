@@ -571,6 +571,37 @@ pub enum Op {
         rn: Reg,
         list: u16,
     },
+    /// Load and open the local monitor.
+    LoadExclusive {
+        kind: LoadKind,
+        rt: Reg,
+        rn: Reg,
+        offset: u16,
+    },
+    /// Store if the local monitor is open, and close it; `rd` tells whether it failed.
+    StoreExclusive {
+        kind: StoreKind,
+        rd: Reg,
+        rt: Reg,
+        rn: Reg,
+        offset: u16,
+    },
+    /// Close the local monitor.
+    ClearExclusive,
+    /// Load as an unprivileged program does it.
+    LoadUser {
+        kind: LoadKind,
+        rt: Reg,
+        rn: Reg,
+        offset: u8,
+    },
+    /// Store as an unprivileged program does it.
+    StoreUser {
+        kind: StoreKind,
+        rt: Reg,
+        rn: Reg,
+        offset: u8,
+    },
     /// Memory hint (PLD, PLI and the unallocated ones).
     Preload,
     /// Branch by offset from PC.
@@ -597,7 +628,7 @@ pub enum Op {
     Wfe,
     /// Wait for interrupt.
     Wfi,
-    /// DMB, DSB, CLREX.
+    /// DMB, DSB.
     Barrier,
     /// ISB.
     Isb,

@@ -13,6 +13,12 @@
 //! does not stop the network elsewhere. What is lost is counted. Writing `start` puts
 //! both pointers there.
 //!
+//! There are two such rings, with the same registers at two places. Where both are
+//! enabled and only one of them has the configuration that fits a packet (with payloads,
+//! or of keys) that one takes it; else the first does. A ring raises interrupt lines
+//! that its control register enables: while it holds something, is full, holds the words
+//! of its limit, or has lost something since its count was written.
+//!
 //! An entry is a 4-byte key, or in the configuration with payloads 8 bytes:
 //! payload word, then key word. What is not published is assumed: a ring of keys
 //! drops (and counts) the payload of a packet that has one, a ring with payloads
@@ -23,11 +29,13 @@
 //! are known; an access beyond it is refused with [`Comms::take_blocked`] set, and
 //! the scheduler repeats it when the other PEs have caught up.
 
+mod ring;
+
 use crate::cpu::BusError;
 use ir::Target;
 use ir::geometry::GlobalPe;
-use ir::target::Comms as Registers;
-use std::collections::VecDeque;
+use ir::target::{Comms as Registers, Rings};
+use ring::Ring;
 
 /// Transmit status: the channel is empty and takes a packet.
 const READY: u32 = 1 << 31;
@@ -82,78 +90,20 @@ pub struct RingCounts {
     pub high_water: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Ring {
-    config: u32,
-    start: u32,
-    end: u32,
-    read: u32,
-    write: u32,
-    limit: u32,
-    max: u32,
-    dropped: u32,
-    control: u32,
-    enabled: bool,
-    /// Entries hold a payload word before the key.
-    payloads: bool,
-}
-
-impl Ring {
-    fn entry_bytes(&self) -> u32 {
-        if self.payloads { 8 } else { 4 }
-    }
-
-    fn after(&self, pointer: u32) -> u32 {
-        let next = pointer.wrapping_add(self.entry_bytes());
-        if next >= self.end { self.start } else { next }
-    }
-
-    fn words(&self) -> u32 {
-        let size = self.end.wrapping_sub(self.start);
-        let ahead = self.write.wrapping_sub(self.read);
-        let bytes = if self.write >= self.read {
-            ahead
-        } else {
-            ahead.wrapping_add(size)
-        };
-        bytes / 4
-    }
-
-    fn entries(&self) -> u32 {
-        self.words() * 4 / self.entry_bytes()
-    }
-
-    fn holds(&self, pointer: u32) -> bool {
-        (self.start..self.end).contains(&pointer)
-            && (pointer - self.start).is_multiple_of(self.entry_bytes())
-    }
-
-    /// Whether its hardware writes whole entries inside local SRAM only.
-    fn is_sound(&self, sram_bytes: u32) -> bool {
-        self.start.is_multiple_of(4)
-            && self.start < self.end
-            && (self.end - self.start).is_multiple_of(self.entry_bytes())
-            && self.end <= sram_bytes
-            && self.holds(self.read)
-            && self.holds(self.write)
-    }
-}
-
 /// The controller of one PE.
 #[derive(Clone, Debug)]
 pub struct Comms {
     registers: Registers,
+    lines: Rings,
     sram_bytes: u32,
     id: u32,
     /// What the payload register reads as, and what the next key takes along.
     tdr: u32,
     armed: Option<u32>,
-    ring: Ring,
+    rings: [Ring; 2],
     counts: RingCounts,
     /// Packets that have not arrived yet, from `head` on.
     arrivals: Vec<Arrival>,
-    /// Packets that arrived at a full ring and wait.
-    waiting: VecDeque<(u32, Option<u32>)>,
     head: usize,
     sorted: bool,
     /// Words of ring entries that are not in memory yet.
@@ -163,6 +113,8 @@ pub struct Comms {
     /// Least number of cycles from any PE to any PE.
     lookahead: u64,
     blocked: Option<u64>,
+    /// Some ring may interrupt.
+    listens: bool,
 }
 
 impl Comms {
@@ -172,14 +124,14 @@ impl Comms {
         let chip = u32::from(pe.chip.x) << 8 | u32::from(pe.chip.y);
         Self {
             registers: target.comms.clone(),
+            lines: target.rings.clone(),
             sram_bytes: target.memory.sram_bytes,
             id: chip << 16 | u32::from(pe.pe.id()),
             tdr: 0,
             armed: None,
-            ring: Ring::default(),
+            rings: Default::default(),
             counts: RingCounts::default(),
             arrivals: Vec::new(),
-            waiting: VecDeque::new(),
             head: 0,
             sorted: true,
             stores: Vec::new(),
@@ -187,6 +139,7 @@ impl Comms {
             horizon: 0,
             lookahead,
             blocked: None,
+            listens: false,
         }
     }
 
@@ -198,7 +151,8 @@ impl Comms {
     /// Starts new counts; the high-water mark starts at what is in the ring now.
     pub fn restart_counts(&mut self) {
         self.counts = RingCounts::default();
-        self.counts.high_water = self.ring.entries();
+        let entries = self.rings.iter().map(Ring::entries);
+        self.counts.high_water = entries.max().unwrap_or(0);
     }
 
     /// Up to (not including) which cycle every arrival is known.
@@ -253,17 +207,23 @@ impl Comms {
     }
 
     fn receive(&mut self, key: u32, payload: Option<u32>) {
-        let ring = &mut self.ring;
+        let index = match &self.rings {
+            [first, second] if second.enabled => {
+                let fits = |ring: &Ring| ring.payloads == payload.is_some();
+                !first.enabled || (fits(second) && !fits(first))
+            }
+            _ => false,
+        };
+        let ring = &mut self.rings[usize::from(index)];
         if !ring.enabled {
             self.counts.unreceived += 1;
             return;
         }
-        let next = ring.after(ring.write);
-        if next == ring.read || !self.waiting.is_empty() {
+        if ring.is_full() || !ring.waiting.is_empty() {
             let room = self.registers.full_wait_packets as usize;
-            if self.registers.full_policy == WAIT && self.waiting.len() < room {
+            if self.registers.full_policy == WAIT && ring.waiting.len() < room {
                 self.counts.waited += 1;
-                self.waiting.push_back((key, payload));
+                ring.waiting.push_back((key, payload));
                 return;
             }
             self.counts.dropped += 1;
@@ -273,12 +233,14 @@ impl Comms {
             }
             ring.read = ring.after(ring.read);
         }
-        self.enter(key, payload);
+        self.enter(usize::from(index), key, payload);
     }
 
     /// Into a ring that has room.
-    fn enter(&mut self, key: u32, payload: Option<u32>) {
-        let ring = &mut self.ring;
+    fn enter(&mut self, index: usize, key: u32, payload: Option<u32>) {
+        let Some(ring) = self.rings.get_mut(index) else {
+            return;
+        };
         let next = ring.after(ring.write);
         if ring.payloads {
             let word = payload.unwrap_or(self.registers.plain_payload);
@@ -295,13 +257,38 @@ impl Comms {
     }
 
     /// Packets that wait enter as far as there is room.
-    fn refill(&mut self) {
-        while self.ring.enabled && self.ring.after(self.ring.write) != self.ring.read {
-            let Some((key, payload)) = self.waiting.pop_front() else {
-                return;
-            };
-            self.enter(key, payload);
+    fn refill(&mut self, index: usize) {
+        while let Some(ring) = self.rings.get_mut(index)
+            && ring.enabled
+            && !ring.is_full()
+            && let Some((key, payload)) = ring.waiting.pop_front()
+        {
+            self.enter(index, key, payload);
         }
+    }
+
+    /// Whether a ring may interrupt.
+    #[inline]
+    pub fn listens(&self) -> bool {
+        self.listens
+    }
+
+    /// Whether a write asks for interrupts.
+    pub fn asks_for_interrupts(&self, offset: u32, value: u32) -> bool {
+        let register = self.ring_register(offset).map(|(_, register)| register);
+        register == Some(self.registers.dma_control) && value & ring::interrupts(&self.lines) != 0
+    }
+
+    /// When the next packet arrives, if the program is to be interrupted.
+    pub fn due(&self) -> Option<u64> {
+        let coming = self.arrivals.get(self.head..).filter(|_| self.listens);
+        coming.into_iter().flatten().map(|a| a.cycle).min()
+    }
+
+    /// Levels of the rings' interrupt lines.
+    pub fn lines(&self) -> u64 {
+        let lines = |(ring, index): (&Ring, u32)| ring.lines(&self.lines, index);
+        self.rings.iter().zip(0..).map(lines).fold(0, |a, b| a | b)
     }
 
     /// Words of ring entries to be written to memory, in order.
@@ -338,11 +325,11 @@ impl Comms {
             o if o == r.tdr => return Ok(self.tdr),
             _ => {}
         }
-        if !self.is_ring_register(offset) {
+        let Some((index, offset)) = self.ring_register(offset) else {
             return Err(BusError::Refused);
-        }
+        };
         self.synchronise(cycle)?;
-        let (r, ring) = (&self.registers, &self.ring);
+        let (r, ring) = (&self.registers, &self.rings[index & 1]);
         Ok(match offset {
             o if o == r.dma_config => ring.config,
             o if o == r.dma_start => ring.start,
@@ -355,6 +342,15 @@ impl Comms {
             o if o == r.dma_dropped => ring.dropped,
             _ => ring.control,
         })
+    }
+
+    /// Which ring's register is at `offset`, and where the first ring has the same one.
+    fn ring_register(&self, offset: u32) -> Option<(usize, u32)> {
+        if self.is_ring_register(offset) {
+            return Some((0, offset));
+        }
+        let offset = offset.checked_sub(self.lines.second)?;
+        self.is_ring_register(offset).then_some((1, offset))
     }
 
     fn is_ring_register(&self, offset: u32) -> bool {
@@ -397,11 +393,11 @@ impl Comms {
             o if o == r.tctl => return Ok(()),
             _ => {}
         }
-        if !self.is_ring_register(offset) {
+        let Some((index, offset)) = self.ring_register(offset) else {
             return Err(BusError::Refused);
-        }
+        };
         self.synchronise(cycle)?;
-        let (r, ring) = (&self.registers, &mut self.ring);
+        let (r, ring) = (&self.registers, &mut self.rings[index & 1]);
         match offset {
             o if o == r.dma_config => {
                 ring.config = value;
@@ -426,7 +422,9 @@ impl Comms {
         if ring.enabled && !(known && ring.is_sound(self.sram_bytes)) {
             return Err(BusError::Refused);
         }
-        self.refill();
+        let lines = &self.lines;
+        self.listens = self.rings.iter().any(|ring| ring.listens(lines));
+        self.refill(index);
         Ok(())
     }
 }
@@ -629,6 +627,87 @@ mod tests {
             [(RING, 1), (RING + 4, 2)]
         );
         assert_eq!((c.counts().received, c.counts().stripped), (2, 1));
+    }
+
+    #[test]
+    fn two_rings_share_packets_by_payload_and_raise_lines() {
+        let (mut c, r) = comms(4);
+        let l = Target::spinnaker2().rings;
+        let second = l.second;
+        assert_eq!(c.lines(), 0);
+        for (register, value) in [
+            (r.dma_start, 0x2000),
+            (r.dma_end, 0x2018),
+            (r.dma_config, r.dma_payload_value),
+            (r.dma_limit, 4),
+            (
+                r.dma_control,
+                r.dma_enable_value | l.enable_limit | l.enable_overrun,
+            ),
+        ] {
+            assert_eq!(
+                c.asks_for_interrupts(second + register, value),
+                register == r.dma_control
+            );
+            c.write(second + register, value, 0).expect("takes it");
+        }
+        let with = |sequence, payload| Arrival {
+            payload,
+            ..arrival(10, 0, sequence)
+        };
+        (0..2).for_each(|n| c.expect(with(n, Some(7))));
+        c.expect(with(2, None));
+        assert_eq!(c.due(), Some(10));
+        c.advance(10);
+        let stored: Vec<_> = c.take_stores().collect();
+        assert_eq!(
+            stored,
+            [
+                (0x2000, 7),
+                (0x2004, 0),
+                (0x2008, 7),
+                (0x200c, 1),
+                (RING, 2)
+            ]
+        );
+        assert_eq!(c.read(second + r.dma_n_words, 11), Ok(4));
+        // Full of packets with payload: the first ring does not take them.
+        assert_eq!(c.lines(), 1 << (l.limit_irq + 3));
+        c.expect(Arrival {
+            cycle: 12,
+            ..with(3, Some(8))
+        });
+        c.advance(12);
+        assert_eq!(c.counts().dropped, 1);
+        assert_eq!(c.lines(), 1 << (l.limit_irq + 3) | 1 << (l.overrun_irq + 1));
+        c.write(second + r.dma_dropped, 0, 13).expect("takes it");
+        c.write(second + r.dma_read, 0x2008, 13).expect("takes it");
+        assert_eq!(c.lines(), 0);
+        // The first ring says that it is not empty, and then that it is full.
+        let on = r.dma_enable_value | l.enable_not_empty | l.enable_full;
+        c.write(r.dma_control, on, 14).expect("takes it");
+        assert_eq!(c.lines(), 1 << l.not_empty_irq);
+        (4..6).for_each(|n| {
+            c.expect(Arrival {
+                cycle: 15,
+                ..with(n, None)
+            })
+        });
+        c.advance(15);
+        assert_eq!(c.lines(), 1 << l.not_empty_irq | 1 << l.full_irq);
+        assert_eq!((c.due(), c.listens()), (None, true));
+        // Without the first ring the second takes everything.
+        c.write(r.dma_control, 0, 16).expect("takes it");
+        c.take_stores().for_each(drop);
+        c.expect(Arrival {
+            cycle: 17,
+            ..with(9, None)
+        });
+        c.advance(17);
+        assert_eq!(
+            c.take_stores().collect::<Vec<_>>(),
+            [(0x2010, 0), (0x2014, 9)]
+        );
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What a run gives back.
 
+mod energy;
 mod run;
 mod stats;
 mod warnings;
 
+pub use energy::EnergySeries;
 pub use run::{CyclesPerStep, PeReport, RunReport};
 pub use stats::{MISSED_KEPT, Missed, PeStats};
 
 use crate::clock::Level;
 use crate::dram::DramStats;
+use crate::energy::Activity;
 use crate::inject::Injected;
 use crate::inputs::Event;
 use crate::noc::NetworkCounts;
@@ -42,6 +45,9 @@ pub struct SampleResult {
     pub dram: BTreeMap<ChipCoord, DramStats>,
     /// What went over meshes, routers and links.
     pub network: NetworkCounts,
+    /// What PEs with a timer did in each stretch of so many ticks, for energy.
+    pub activity: Vec<Activity>,
+    pub stretch: u32,
     /// What went wrong on purpose.
     pub injected: Injected,
     /// Input windows that the host wrote.

@@ -1,8 +1,8 @@
 //! Totals over samples.
 
-use super::{Missed, SampleResult, median};
+use super::{EnergySeries, Missed, SampleResult, median};
 use crate::clock::Level;
-use crate::energy::{Activity, Constants, Parts, Shared};
+use crate::energy::{Activity, Constants, Network, Parts, Shared};
 use crate::inject::Injected;
 use crate::link_report::LinkReport;
 use crate::mac_report::MacReport;
@@ -29,6 +29,10 @@ pub struct RunReport {
     /// Of the whole machine, per network step and in all.
     pub energy_uj_per_step: Parts,
     pub energy_uj: Parts,
+    /// The same as it went.
+    pub energy_series: EnergySeries,
+    /// What the network did; its energy where there is a number for it.
+    pub network_energy: Network,
     /// Mean power of the chips that have a program.
     pub power_mw: f64,
     pub instructions: u64,
@@ -155,6 +159,13 @@ impl RunReport {
             dram_bytes: dram.map(|d| d.bytes_read + d.bytes_written).sum(),
         });
         report.energy_uj = report.energy_uj.plus(&chips);
+        report.network_energy = energy.of_network(&report.network);
+        let noc = Parts {
+            noc: report.network_energy.total(),
+            ..Parts::default()
+        };
+        report.energy_uj = report.energy_uj.plus(&noc);
+        report.energy_series = EnergySeries::new(results, &energy, report.ticks_per_step);
         report.energy_uj_per_step = per(&report.energy_uj, steps);
         report.power_mw = energy.milliwatts(&report.energy_uj, time);
         report.level_changes = results

@@ -1,7 +1,7 @@
 //! 32-bit encodings (A5.3) without the floating-point ones. The first line that matches
 //! decides, so "SEE" clauses are earlier lines.
 
-use super::Says::{self, Absent, Defined, Undefined, Unpredictable};
+use super::Says::{self, Defined, Undefined};
 use super::{Line, Word, bad, unless};
 
 /// Load or store multiple: `n` is 15, fewer than two registers, or the base in a list
@@ -141,17 +141,17 @@ pub(crate) const LINES: &[Line] = &[
     // A5.3.6 Dual, exclusive, table branch.
     ("STREX", "1110100 0010 0 .... .... .... ........", |w| {
         let (t, d, n) = (w.t(), w.d(), w.n());
-        absent(any_bad(&[d, t]) || n == 15 || d == n || d == t)
+        unless(any_bad(&[d, t]) || n == 15 || d == n || d == t)
     }),
     ("LDREX", "1110100 0010 1 .... .... yyyy ........", |w| {
-        absent(bad(w.t()) || w.n() == 15)
+        unless(bad(w.t()) || w.n() == 15)
     }),
     (
         "STREXB, STREXH",
         "1110100 0110 0 .... .... yyyy 010 . ....",
         |w| {
             let (t, d, n) = (w.t(), w.m(), w.n());
-            absent(any_bad(&[d, t]) || n == 15 || d == n || d == t)
+            unless(any_bad(&[d, t]) || n == 15 || d == n || d == t)
         },
     ),
     (
@@ -162,7 +162,7 @@ pub(crate) const LINES: &[Line] = &[
     (
         "LDREXB, LDREXH",
         "1110100 0110 1 .... .... yyyy 010 . yyyy",
-        |w| absent(bad(w.t()) || w.n() == 15),
+        |w| unless(bad(w.t()) || w.n() == 15),
     ),
     (
         "no exclusive",
@@ -482,7 +482,7 @@ pub(crate) const LINES: &[Line] = &[
             if w.field(21, 2) == 3 {
                 Undefined
             } else {
-                absent(bad(w.t()))
+                unless(bad(w.t()))
             }
         },
     ),
@@ -518,7 +518,7 @@ pub(crate) const LINES: &[Line] = &[
         |_| Defined,
     ),
     ("LDRT", "1111100 0 010 1 .... .... 1110 ........", |w| {
-        absent(bad(w.t()))
+        unless(bad(w.t()))
     }),
     (
         "LDR, imm8",
@@ -549,7 +549,7 @@ pub(crate) const LINES: &[Line] = &[
     (
         "unprivileged byte or halfword",
         "1111100 . 0 0 . 1 .... .... 1110 ........",
-        |w| absent(bad(w.t())),
+        |w| unless(bad(w.t())),
     ),
     (
         "load byte or halfword, imm8",
@@ -659,11 +659,6 @@ pub(crate) const LINES: &[Line] = &[
     ("UMLAL", "11111011 1110 .... .... .... 0000 ....", long),
     ("UMAAL", "11111011 1110 .... .... .... 0110 ....", long),
 ];
-
-/// Absent on purpose, unless UNPREDICTABLE anyway.
-fn absent(unpredictable: bool) -> Says {
-    if unpredictable { Unpredictable } else { Absent }
-}
 
 /// Parallel addition and subtraction: only three of four prefixes exist.
 fn parallel(w: Word) -> Says {

@@ -5,12 +5,24 @@ use std::collections::BTreeSet;
 use runtime_sim::cpu::{Decoded, decode, is_wide};
 
 use crate::coverage::{Key, executed};
+use crate::exclusive::exclusive;
 use crate::instance::{IN_WORDS, Instance, OUT_WORDS, from_pattern, slot};
 use crate::patterns::PATTERNS;
 use crate::special::{it_block, special};
 use crate::value::Rng;
 
 const CODE: u32 = 0x4000;
+const INPUTS: u32 = 0x10_0000;
+/// Behind the instructions that enable the FPU.
+pub(crate) const READY: u32 = CODE + 22;
+
+/// Where an instance is.
+pub(crate) struct Placed<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) start: u32,
+    pub(crate) input: u32,
+    pub(crate) output: u32,
+}
 
 /// A program with its instances.
 pub(crate) struct Batch {
@@ -54,6 +66,7 @@ impl Batch {
         while instances.len() < count {
             turn += 1;
             let instance = match turn % 10 {
+                0 if rng.chance(15) => Some(exclusive(rng)),
                 0 => Some(special(rng)),
                 1 => it_block(rng),
                 _ => from_pattern(rng, instances.len() % PATTERNS.len(), false),
@@ -80,7 +93,7 @@ impl Batch {
 
     pub(crate) fn build(instances: Vec<Instance>) -> Batch {
         let n = instances.len() as u32;
-        let inputs = 0x10_0000;
+        let inputs = INPUTS;
         let results = (inputs + n * 4 * IN_WORDS as u32 + 0xff) & !0xff;
         let mut asm = Assembler { code: Vec::new() };
         // CPACR: enable the FPU.
@@ -218,6 +231,18 @@ impl Batch {
     /// Address and length of all output records.
     pub(crate) fn results(&self) -> (u32, usize) {
         (self.results, self.image.len() - self.results as usize)
+    }
+
+    /// The instances, with the addresses of their code and records.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = Placed<'_>> {
+        let inputs = INPUTS;
+        let all = self.instances.iter().zip(&self.starts).enumerate();
+        all.map(move |(i, (instance, &start))| Placed {
+            instance,
+            start,
+            input: inputs + (i * 4 * IN_WORDS) as u32,
+            output: self.results + (i * 4 * OUT_WORDS) as u32,
+        })
     }
 
     fn disassemble(&self, i: usize) -> String {

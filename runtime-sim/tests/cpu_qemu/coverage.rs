@@ -246,6 +246,11 @@ pub(crate) fn shape(op: &Op) -> (u8, u8, u16) {
             rn,
             ..
         } => (63, 0, bits(&[down, writeback, rn == 13])),
+        Op::LoadExclusive { kind, rn, .. } => (64, kind as u8, role(rn)),
+        Op::StoreExclusive { kind, rn, .. } => (65, kind as u8, role(rn)),
+        Op::ClearExclusive => (66, 0, 0),
+        Op::LoadUser { kind, rn, .. } => (67, kind as u8, role(rn)),
+        Op::StoreUser { kind, rn, .. } => (68, kind as u8, role(rn)),
     }
 }
 

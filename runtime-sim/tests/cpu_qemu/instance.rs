@@ -139,6 +139,13 @@ pub(crate) fn from_code(
     }
     let mut instance = Instance::new(rng, name, code);
     prepare(rng, &mut instance, &op)?;
+    if matches!(op, Op::LoadExclusive { .. }) {
+        if in_it {
+            return None;
+        }
+        // QEMU's monitor holds an address: it must not be open for another instance.
+        instance.code.extend([0xf3bf, 0x8f2f]);
+    }
     if let Some(it) = it {
         instance.code.insert(0, it);
     }
@@ -177,6 +184,8 @@ fn uses_sp(op: &Op) -> bool {
         Op::VLoad { rn, .. } | Op::VStore { rn, .. } => rn == 13,
         Op::LoadMany { rn, .. } | Op::StoreMany { rn, .. } => rn == 13,
         Op::VLoadMany { rn, .. } | Op::VStoreMany { rn, .. } => rn == 13,
+        Op::LoadExclusive { rn, .. } | Op::StoreExclusive { rn, .. } => rn == 13,
+        Op::LoadUser { rn, .. } | Op::StoreUser { rn, .. } => rn == 13,
         _ => false,
     }
 }
@@ -225,6 +234,19 @@ fn prepare(rng: &mut Rng, instance: &mut Instance, op: &Op) -> Option<()> {
         } if rn != 15 => {
             let back = if index == Index::Post { 0 } else { offset };
             let at = MIDDLE.wrapping_sub(i32::from(back) as u32);
+            instance.point_to_scratch(base(rn), at);
+        }
+        Op::LoadExclusive { rn, offset, .. } | Op::StoreExclusive { rn, offset, .. } => {
+            let at = MIDDLE.wrapping_sub(offset.into());
+            instance.point_to_scratch(base(rn), at);
+        }
+        Op::LoadUser { rn, offset, .. } | Op::StoreUser { rn, offset, .. } => {
+            // SP drops the low two bits, so the offset must be whole words.
+            if rn == 13 && offset & 3 != 0 {
+                return None;
+            }
+            let low = if rn == 13 { loose & !3 } else { loose };
+            let at = (MIDDLE + low).wrapping_sub(offset.into());
             instance.point_to_scratch(base(rn), at);
         }
         Op::LoadMany { down, rn, .. } | Op::StoreMany { down, rn, .. } => {

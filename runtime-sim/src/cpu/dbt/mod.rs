@@ -251,6 +251,7 @@ impl Core {
         self.cycle = self.cycle.wrapping_add_signed(spent);
         let count = time & ((1 << COUNT_BITS) - 1);
         self.instructions += count as u64 + u64::from(exit.count);
+        self.translated += count as u64 + u64::from(exit.count);
         self.left = exit.left;
         self.it = exit.it;
         if !exit.computed {

@@ -34,13 +34,65 @@ pub(super) fn multiple(hw1: u16, hw2: u16) -> Result<Op> {
     }
 }
 
-/// LDRD, STRD, TBB, TBH; the exclusives are refused.
+/// LDREX, STREX.
+fn exclusive_word(load: bool, rn: u8, hw2: u16) -> Result<Op> {
+    let (rt, rd) = (bits(hw2, 12, 4), bits(hw2, 8, 4));
+    let offset = (hw2 & 0xff) * 4;
+    expect(!bad_reg(rt) && rn != 15)?;
+    if load {
+        expect(rd == 15)?;
+        let kind = LoadKind::W;
+        return Ok(Op::LoadExclusive {
+            kind,
+            rt,
+            rn,
+            offset,
+        });
+    }
+    expect(!bad_reg(rd) && rd != rn && rd != rt)?;
+    let kind = StoreKind::W;
+    Ok(Op::StoreExclusive {
+        kind,
+        rd,
+        rt,
+        rn,
+        offset,
+    })
+}
+
+/// LDREXB, LDREXH, STREXB, STREXH.
+fn exclusive_part(load: bool, half: bool, rn: u8, hw2: u16) -> Result<Op> {
+    let (rt, rd) = (bits(hw2, 12, 4), bits(hw2, 0, 4));
+    expect(bits(hw2, 8, 4) == 15 && !bad_reg(rt) && rn != 15)?;
+    let offset = 0;
+    if load {
+        expect(rd == 15)?;
+        let kind = if half { LoadKind::H } else { LoadKind::B };
+        return Ok(Op::LoadExclusive {
+            kind,
+            rt,
+            rn,
+            offset,
+        });
+    }
+    expect(!bad_reg(rd) && rd != rn && rd != rt)?;
+    let kind = if half { StoreKind::H } else { StoreKind::B };
+    Ok(Op::StoreExclusive {
+        kind,
+        rd,
+        rt,
+        rn,
+        offset,
+    })
+}
+
+/// LDRD, STRD, TBB, TBH, and the exclusives.
 pub(super) fn dual(hw1: u16, hw2: u16) -> Result<Op> {
     let (p, u, w, load) = (bit(hw1, 8), bit(hw1, 7), bit(hw1, 5), bit(hw1, 4));
     let rn = bits(hw1, 0, 4);
     if !p && !w {
         return match (u, load, bits(hw2, 4, 4)) {
-            (false, _, _) => Err(Bad::Unsupported("LDREX and STREX")),
+            (false, _, _) => exclusive_word(load, rn, hw2),
             (true, true, op @ 0..=1) => {
                 let rm = bits(hw2, 0, 4);
                 expect(hw2 >> 8 == 0xf0 && rn != 13 && !bad_reg(rm))?;
@@ -50,7 +102,7 @@ pub(super) fn dual(hw1: u16, hw2: u16) -> Result<Op> {
                     rm,
                 })
             }
-            (true, _, 4..=5) => Err(Bad::Unsupported("LDREXB, LDREXH, STREXB and STREXH")),
+            (true, _, op @ 4..=5) => exclusive_part(load, op == 5, rn, hw2),
             _ => Err(Bad::Undefined),
         };
     }
@@ -92,8 +144,18 @@ fn index(p: bool, w: bool) -> Index {
 
 /// The three address forms that single loads and stores share.
 enum Address {
-    Immediate { index: Index, offset: i32 },
-    Register { rm: u8, shift: u8 },
+    Immediate {
+        index: Index,
+        offset: i32,
+    },
+    Register {
+        rm: u8,
+        shift: u8,
+    },
+    /// Unprivileged.
+    User {
+        offset: u8,
+    },
 }
 
 fn address(hw1: u16, hw2: u16) -> Result<Address> {
@@ -114,7 +176,9 @@ fn address(hw1: u16, hw2: u16) -> Result<Address> {
         return Err(Bad::Undefined);
     }
     if p && u && !w {
-        return Err(Bad::Unsupported("unprivileged loads and stores"));
+        return Ok(Address::User {
+            offset: (hw2 & 0xff) as u8,
+        });
     }
     let magnitude = i32::from(hw2 & 0xff);
     Ok(Address::Immediate {
@@ -158,6 +222,15 @@ pub(super) fn store(hw1: u16, hw2: u16) -> Result<Op> {
                 shift,
             })
         }
+        Address::User { offset } => {
+            plain(&[rt])?;
+            Ok(Op::StoreUser {
+                kind,
+                rt,
+                rn,
+                offset,
+            })
+        }
     }
 }
 
@@ -195,7 +268,7 @@ pub(super) fn load(hw1: u16, hw2: u16) -> Result<Op> {
                 plain(&[rm])?;
                 Ok(Op::Preload)
             }
-            Address::Immediate { .. } => Err(Bad::Unpredictable),
+            Address::Immediate { .. } | Address::User { .. } => Err(Bad::Unpredictable),
         };
     }
     let address = address(hw1, hw2)?;
@@ -219,6 +292,15 @@ pub(super) fn load(hw1: u16, hw2: u16) -> Result<Op> {
                 rn,
                 rm,
                 shift,
+            })
+        }
+        Address::User { offset } => {
+            plain(&[rt])?;
+            Ok(Op::LoadUser {
+                kind,
+                rt,
+                rn,
+                offset,
             })
         }
     }

@@ -322,7 +322,7 @@ fn system(hw1: u16, hw2: u16) -> Result<Op> {
             match bits(hw2, 4, 4) {
                 0b0010 => {
                     expect(hw2 & 15 == 15)?;
-                    Ok(Op::Barrier)
+                    Ok(Op::ClearExclusive)
                 }
                 0b0100 | 0b0101 => Ok(Op::Barrier),
                 0b0110 => Ok(Op::Isb),

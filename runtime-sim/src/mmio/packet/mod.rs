@@ -19,7 +19,8 @@
 //! Packets that no ring takes wait in a queue, whose first one is in `RCR`, `RDR` and
 //! `RKR`; reading `RKR` takes it away. A packet that finds the queue full is lost and
 //! counted in `RDC`. Control bit 0 enables the queue, bit 1 its interrupt lines, one for
-//! each kind, which are high while the first packet is of that kind.
+//! each kind, which are high while the first packet is of that kind; bit 2 a line that is
+//! high while any packet waits, bit 3 one that is high while `RDC` is not zero.
 
 mod kinds;
 
@@ -39,6 +40,9 @@ use std::collections::VecDeque;
 const KEY: u32 = 0x14;
 const ENABLE: u32 = 1;
 const INTERRUPT: u32 = 2;
+const INFO: u32 = 4;
+const OVERRUN: u32 = 8;
+const LINES: u32 = INTERRUPT | INFO | OVERRUN;
 /// Set in `RCR` while a packet waits.
 const PRESENT: u32 = 1 << 31;
 
@@ -163,7 +167,7 @@ impl Packets {
 
     /// When something happens that the program may see without asking.
     pub fn due(&self) -> Option<u64> {
-        let listens = self.control & INTERRUPT != 0;
+        let listens = self.control & LINES != 0;
         self.coming.first().filter(|_| listens).map(|c| c.time)
     }
 
@@ -185,7 +189,15 @@ impl Packets {
     /// Levels of interrupt lines.
     pub fn lines(&self) -> u64 {
         let r = &self.registers;
-        match self.queue.front() {
+        let more = [
+            (INFO, !self.queue.is_empty(), r.info_irq),
+            (OVERRUN, self.dropped != 0, r.overrun_irq),
+        ];
+        let high = more
+            .iter()
+            .filter(|(bit, high, _)| *high && self.control & bit != 0);
+        let more: u64 = high.map(|(_, _, irq)| 1 << (irq & 63)).sum();
+        more | match self.queue.front() {
             Some(first) if self.control & INTERRUPT != 0 => match first.kind {
                 Kind::Multicast | Kind::Direct => 1 << (r.multicast_irq & 63),
                 Kind::CoreToCore | Kind::Memory => 1 << (r.core_irq & 63),
@@ -271,8 +283,8 @@ impl Packets {
         }
         match offset - receive {
             0x18 => self.dropped = 0,
-            0x1c if value & !(ENABLE | INTERRUPT) == 0 => {
-                if value & INTERRUPT != 0 {
+            0x1c if value & !(ENABLE | LINES) == 0 => {
+                if value & LINES != 0 {
                     // Who is interrupted by others can't run ahead of them.
                     port.declared(Coupling::Window)?;
                 }
