@@ -230,6 +230,7 @@ fn symbol_name(kind: RegionKind) -> String {
         | RegionKind::Pending
         | RegionKind::Currents
         | RegionKind::Accumulators
+        | RegionKind::Lists
         | RegionKind::Ring
         | RegionKind::Events
         | RegionKind::SpikeRecord

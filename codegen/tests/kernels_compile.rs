@@ -4,8 +4,8 @@
 use codegen::frame::{LateOffset, Record, Reset, Ring, Start, Step, Tick};
 use codegen::kernels::{
     Addressing, Carries, ConvRow, DelayedRows, DenseRow, FireOps, Kernel, KeyRange, MembraneOp,
-    Operand, Output, Pair, Receive, ResetOp, RowBlock, RowKernel, RowLayout, Send, Slots, Source,
-    SourcePixels, SparseRow, SynapseOps, Update, ValueRows, Values,
+    Operand, Output, Pair, Receive, ResetOp, RowBlock, RowKernel, RowLayout, RowLists, Send, Slots,
+    Source, SourcePixels, SparseRow, SynapseOps, Update, ValueRows, Values,
 };
 use codegen::thumb::{self, MachineFunction};
 use ir::semantics::{Compare, SpikeOn};
@@ -177,6 +177,10 @@ fn the_frame_and_the_rest() {
         write_pointer: 0xE200_0110,
         read_pointer: 0xE200_010C,
         accumulators: Some(slots),
+        lists: Some(RowLists {
+            address: 0x7200,
+            count: 2,
+        }),
         ranges: (0..9)
             .map(|r| {
                 let blocks = vec![DelayedRows {

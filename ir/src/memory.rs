@@ -45,6 +45,8 @@ pub enum RegionKind {
     Values {
         source: VertexId,
     },
+    /// Lists of addresses of dense rows, one for each delay; see [`lists`].
+    Lists,
     /// Receive ring: 4-byte keys, or 8-byte entries of payload and key.
     Ring,
     /// Rows of one projection for the atoms of one source vertex; see [`rows`].
@@ -91,6 +93,7 @@ impl fmt::Display for RegionKind {
             RegionKind::Values { source } => write!(f, "values {source}"),
             RegionKind::Kernel { projection } => write!(f, "kernel {projection}"),
             RegionKind::Accumulators => f.write_str("accumulators"),
+            RegionKind::Lists => f.write_str("lists"),
             RegionKind::Ring => f.write_str("ring"),
             RegionKind::Rows { projection, source } => write!(f, "rows {projection} {source}"),
             RegionKind::Events => f.write_str("events"),
@@ -130,6 +133,7 @@ impl RegionKind {
             | RegionKind::Floor
             | RegionKind::Unit
             | RegionKind::LateOffset { .. }
+            | RegionKind::Lists
             | RegionKind::Ring
             | RegionKind::Events
             | RegionKind::SpikeRecord
@@ -187,6 +191,15 @@ pub mod control {
     pub const MISSED: u32 = 16;
     /// Size of the region in bytes.
     pub const BYTES: u32 = 32;
+}
+
+/// The rows of spikes through dense int8 projections are listed first and added
+/// together then: a list of addresses for each delay of such projections.
+pub mod lists {
+    /// Rows in a list. So many weights of -128 still fit an int16.
+    pub const ROWS: u32 = 256;
+    /// Bytes of one list.
+    pub const BYTES: u32 = 4 * ROWS;
 }
 
 /// The event region of a source holds, for consecutive ticks, a count word and

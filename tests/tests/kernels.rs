@@ -5,7 +5,7 @@
 use codegen::contents::{self, Ends};
 use codegen::kernels::{
     Addressing, Carries, ConvRow, DelayedRows, DenseRow, Kernel, KeyRange, Pair, Receive, RowBlock,
-    RowKernel, RowLayout, Slots, Source, SourcePixels, SparseRow, ValueRows, Values,
+    RowKernel, RowLayout, RowLists, Slots, Source, SourcePixels, SparseRow, ValueRows, Values,
 };
 use ir::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends, Synapses};
 use ir::machine_graph::AtomSlice;
@@ -18,6 +18,7 @@ const CONTROL: u32 = 0x1_d000;
 const SINK: u32 = 0x5000;
 const VALUES: u32 = 0x6800;
 const RING: u32 = 0x7000;
+const LISTS: u32 = 0x7400;
 const ROWS: u32 = 0x8000;
 const KEY: u32 = 0x0001_0000;
 
@@ -260,6 +261,10 @@ fn spikes_and_counts_add_their_rows() {
             write_pointer: 0x1_d100,
             read_pointer: 0x1_d104,
             accumulators: Some(slots),
+            lists: lab.one_in(2).then_some(RowLists {
+                address: LISTS,
+                count: 1,
+            }),
             ranges: vec![before, range],
         };
         lab.word(CONTROL + control::RING_READ, RING + entry * first);
@@ -361,6 +366,7 @@ fn values_go_to_the_row_of_the_tick_before() {
             write_pointer: 0x1_d100,
             read_pointer: 0x1_d104,
             accumulators: None,
+            lists: None,
             ranges: vec![KeyRange {
                 key: KEY,
                 atoms,

@@ -1,5 +1,6 @@
 //! Kernels: one a file, each a description that builds CLIF.
 
+pub mod blocked;
 pub mod builder;
 pub mod conv;
 pub mod dense;
@@ -15,13 +16,14 @@ pub mod sparse;
 pub mod update;
 pub mod values;
 
+pub use blocked::BlockedRows;
 pub use builder::{Addressing, Kernel, KernelBuilder, build};
 pub use conv::ConvRow;
 pub use cranelift_codegen::ir::Value;
 pub use cranelift_codegen::ir::condcodes::IntCC;
 pub use dense::DenseRow;
 pub use lanes::Pair;
-pub use receive::{Carries, DelayedRows, KeyRange, Receive};
+pub use receive::{Carries, DelayedRows, KeyRange, Receive, RowLists};
 pub use rows::{RowBlock, RowKernel, RowLayout, SourcePixels};
 pub use send::Send;
 pub use slots::Slots;

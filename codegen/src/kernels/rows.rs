@@ -1,6 +1,7 @@
 //! Rows of synapses: from the number of a source atom to the call that adds
 //! what it sends.
 
+use super::blocked::BlockedRows;
 use super::builder::{Addressing, Kernel, KernelBuilder, build_with};
 use super::conv::ConvRow;
 use super::dense::DenseRow;
@@ -10,13 +11,14 @@ use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::types::{F32, I32};
 use ir::memory::rows;
 
-/// A routine that adds one row. Its last argument is a float32 if the pair
+/// A routine that adds one row, or a list of them. Its last argument is a float32 if the pair
 /// takes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowKernel {
     Dense(DenseRow),
     Sparse(SparseRow),
     Conv(ConvRow),
+    Blocked(BlockedRows),
 }
 
 impl RowKernel {
@@ -25,6 +27,7 @@ impl RowKernel {
             RowKernel::Dense(k) => k.symbol(),
             RowKernel::Sparse(k) => k.symbol(),
             RowKernel::Conv(k) => k.symbol(),
+            RowKernel::Blocked(k) => k.symbol(),
         }
     }
     pub fn pair(&self) -> Pair {
@@ -32,13 +35,14 @@ impl RowKernel {
             RowKernel::Dense(k) => k.pair(),
             RowKernel::Sparse(k) => k.pair(),
             RowKernel::Conv(k) => k.pair(),
+            RowKernel::Blocked(k) => k.row().pair(),
         }
     }
 
     pub fn kernel(&self, addressing: Addressing) -> Kernel {
         let places = match self {
             RowKernel::Dense(_) => 2,
-            RowKernel::Sparse(_) => 3,
+            RowKernel::Sparse(_) | RowKernel::Blocked(_) => 3,
             RowKernel::Conv(_) => 4,
         };
         let mut params = vec![I32; places];
@@ -55,6 +59,18 @@ impl RowKernel {
             RowKernel::Dense(k) => k.emit(kb, args[0], args[1], x),
             RowKernel::Sparse(k) => k.emit(kb, [args[0], args[1], args[2]], x),
             RowKernel::Conv(k) => k.emit(kb, [args[0], args[1], args[2], args[3]], x),
+            RowKernel::Blocked(k) => k.emit(kb, [args[0], args[1], args[2]]),
+        }
+    }
+
+    /// Runs the kernel: a call, or inlined in the host form, which has none.
+    pub(super) fn run(&self, kb: &mut KernelBuilder<'_>, args: &[Value], x: Option<Value>) {
+        match kb.addressing() {
+            Addressing::Guest => {
+                let all: Vec<Value> = args.iter().copied().chain(x).collect();
+                kb.call(&self.symbol(), &all);
+            }
+            Addressing::Host => self.emit(kb, args, x),
         }
     }
 }
@@ -148,8 +164,7 @@ impl RowBlock {
     }
 
     /// Adds what atom `index` of the source vertex sends: each weight once, or
-    /// times the float32 `x`. Calls the row kernel; the host form
-    /// has no calls and inlines it.
+    /// times the float32 `x`.
     pub(super) fn add(
         &self,
         kb: &mut KernelBuilder<'_>,
@@ -159,24 +174,28 @@ impl RowBlock {
     ) {
         let mut args = self.places(kb, index);
         args.push(sink);
-        let kernel = self.kernel();
-        match kb.addressing() {
-            Addressing::Guest => {
-                args.extend(x);
-                kb.call(&kernel.symbol(), &args);
-            }
-            Addressing::Host => kernel.emit(kb, &args, x),
+        self.kernel().run(kb, &args, x);
+    }
+
+    /// The kernel that adds a list of these rows, if there is one.
+    pub(super) fn listed(&self) -> Option<BlockedRows> {
+        match self.layout {
+            RowLayout::Dense(row) => BlockedRows::new(row),
+            RowLayout::Sparse(_) | RowLayout::Conv { .. } => None,
         }
+    }
+
+    /// Address of the row of a dense block.
+    pub(super) fn row(&self, kb: &mut KernelBuilder<'_>, row: DenseRow, index: Value) -> Value {
+        let stride = kb.int(row.stride());
+        let offset = kb.mul(index, stride);
+        kb.add_const(offset, self.rows)
     }
 
     /// The arguments of the row kernel before the sink.
     fn places(&self, kb: &mut KernelBuilder<'_>, index: Value) -> Vec<Value> {
         match self.layout {
-            RowLayout::Dense(row) => {
-                let stride = kb.int(row.stride());
-                let offset = kb.mul(index, stride);
-                vec![kb.add_const(offset, self.rows)]
-            }
+            RowLayout::Dense(row) => vec![self.row(kb, row, index)],
             RowLayout::Sparse(_) => {
                 let offset = kb.shl_const(index, 2);
                 let entry = kb.add_const(offset, self.rows);

@@ -41,6 +41,7 @@ fn parameter(n: &DiscreteNeuron, kind: RegionKind) -> Option<&Param> {
         | RegionKind::Accumulators
         | RegionKind::Currents
         | RegionKind::Values { .. }
+        | RegionKind::Lists
         | RegionKind::Ring
         | RegionKind::Rows { .. }
         | RegionKind::Kernel { .. }

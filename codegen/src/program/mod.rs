@@ -9,12 +9,12 @@ use crate::Options;
 use crate::devices::level::AutoLevel;
 use crate::frame::{Level, Record, Reset, Ring, Start, Step, Tick, Waiting, startup};
 use crate::kernels::{
-    Addressing, Carries, Kernel, Receive, RowKernel, Send, Slots, Source, Update, Values,
+    Addressing, Carries, Kernel, Receive, RowKernel, RowLists, Send, Slots, Source, Update, Values,
 };
 use ir::app::{Model, Population, Timing};
 use ir::diag::Diagnostic;
 use ir::machine_graph::MachineVertex;
-use ir::memory::{MemoryLayout, Region, RegionKind, padded};
+use ir::memory::{MemoryLayout, Region, RegionKind, lists, padded};
 use ir::module::Module;
 use ir::neuron::{DiscreteNeuron, Neuron};
 use ir::{DType, Target, VertexId};
@@ -256,6 +256,10 @@ impl<'a> Site<'a> {
             write_pointer: comms.base + comms.dma_write,
             read_pointer: comms.base + comms.dma_read,
             accumulators: self.slots()?,
+            lists: self.layout.find(RegionKind::Lists).map(|r| RowLists {
+                address: r.addr,
+                count: r.bytes / lists::BYTES,
+            }),
             ranges,
         }))
     }

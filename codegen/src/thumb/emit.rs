@@ -289,8 +289,19 @@ impl Emitter<'_> {
                 &mut |reg| reg.slot_index().map_or(reg, |i| single(number(allocs, i))),
             )
         };
+        let mut labels: BTreeMap<u8, Label> = BTreeMap::new();
         for piece in &vinst.pieces {
+            if let Piece::Label(label) | Piece::Branch { label, .. } = piece
+                && !labels.contains_key(label)
+            {
+                labels.insert(*label, self.new_label());
+            }
             items.push(match piece {
+                Piece::Label(label) => Item::Label(labels[label]),
+                Piece::Branch { cond, label } => Item::Branch {
+                    cond: Some(*cond),
+                    label: labels[label],
+                },
                 Piece::Inst { inst, cond, reloc } => {
                     let inst = place(*inst);
                     if cond.is_none() && is_identity(&inst) {

@@ -168,7 +168,7 @@ fn speculable(inst: &VInst) -> bool {
         && !inst
             .pieces
             .iter()
-            .any(|p| matches!(p, Piece::TrapIf { .. }))
+            .any(|p| matches!(p, Piece::TrapIf { .. } | Piece::Branch { .. }))
 }
 
 #[derive(Clone, Debug, Default)]

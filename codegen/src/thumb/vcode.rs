@@ -28,7 +28,16 @@ pub(super) enum Piece {
     /// An instruction whose immediate counts from the first stack slot.
     Frame(Inst),
     /// Branches to a trap stub.
-    TrapIf { cond: Cond, code: u8 },
+    TrapIf {
+        cond: Cond,
+        code: u8,
+    },
+    /// A place in the bundle that its own branches go to.
+    Label(u8),
+    Branch {
+        cond: Cond,
+        label: u8,
+    },
 }
 
 /// What a memory access may touch, for ordering.

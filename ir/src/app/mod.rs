@@ -23,6 +23,7 @@ use crate::neuron::Neuron;
 use crate::origin::Origin;
 use crate::series::Observable;
 use crate::tensor::{DType, Shape, Tensor};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppGraph {
@@ -167,6 +168,17 @@ impl AppGraph {
             .filter(|(_, p)| self.carries(p) != Sends::Values);
         let longest = spikes.filter_map(|(_, p)| p.delay).max();
         longest.unwrap_or(1).next_power_of_two()
+    }
+    /// Lists of rows that a vertex of `post` needs if its weights have these types:
+    /// one for each delay of spikes through dense int8 projections.
+    pub fn row_lists(&self, post: PopId, width: impl Fn(ProjId) -> DType) -> u32 {
+        let listed = self.incoming(post).filter(|(id, p)| {
+            p.connector == Connector::Dense
+                && self.carries(p) == Sends::Spikes
+                && width(*id) == DType::I8
+        });
+        let delays: BTreeSet<Option<u32>> = listed.map(|(_, p)| p.delay).collect();
+        delays.len() as u32
     }
     /// Rows of values that a vertex of `post` keeps of what `pre` sends: what is
     /// sent in tick `t` lies in row `t & (slots - 1)` until it is overwritten.

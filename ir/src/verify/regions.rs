@@ -4,7 +4,7 @@ use super::reach::{Reach, atoms};
 use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends};
 use crate::id::{PopId, VertexId};
 use crate::machine_graph::AtomSlice;
-use crate::memory::{MemoryLayout, RegionKind, control, padded, rows};
+use crate::memory::{MemoryLayout, RegionKind, control, lists, padded, rows};
 use crate::module::Module;
 use crate::neuron::{Constant, DiscreteNeuron, Membrane, Neuron, Param};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +75,16 @@ fn wanted(m: &Module, id: VertexId, reach: &Reach) -> Wants {
         Model::Neuron(Neuron::Discrete(neuron)) => {
             let heard = m.app.incoming(here.population).next().is_some();
             add(RegionKind::Ring, heard, None);
+            let lists = m
+                .app
+                .row_lists(here.population, |p| m.app.projections[p].weights.dtype());
+            if lists > 0 {
+                add(
+                    RegionKind::Lists,
+                    true,
+                    Some(u64::from(lists * lists::BYTES)),
+                );
+            }
             state(&mut wants, m, here.population, here.slice, neuron);
             parameters(&mut wants, population, here.slice, neuron);
             incoming(&mut wants, m, id, reach);

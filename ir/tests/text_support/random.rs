@@ -747,6 +747,7 @@ fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLa
         RegionKind::Pending,
         RegionKind::Accumulators,
         RegionKind::Currents,
+        RegionKind::Lists,
         RegionKind::Ring,
         RegionKind::Events,
         RegionKind::SpikeRecord,

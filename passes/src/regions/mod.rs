@@ -21,7 +21,7 @@ use ir::app::{AppGraph, AtomOrder, Connector, Conv, Model, Population, Sends};
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId, VertexId};
 use ir::machine_graph::{AtomSlice, Budget};
-use ir::memory::{RegionKind, control, events, padded, record};
+use ir::memory::{RegionKind, control, events, lists, padded, record};
 use ir::neuron::{DiscreteNeuron, Neuron};
 use ir::origin::escape;
 use ir::series::Observable;
@@ -82,6 +82,8 @@ pub struct Neurons {
     slots: u32,
     /// `None` where no integers arrive.
     accumulator: Option<DType>,
+    /// Lists of dense rows.
+    lists: u32,
     /// Rows of values that are kept, by sending population.
     value_slots: BTreeMap<PopId, u32>,
     /// Bytes of an entry of the receive ring.
@@ -149,6 +151,7 @@ impl Need {
             arrays: parameter_arrays(neuron),
             state,
             slots: app.slots(pop),
+            lists: app.row_lists(pop, &width),
             accumulator: accumulator.filter(|_| integers),
             value_slots: values
                 .map(|i| (i.pre, app.value_slots(i.pre, pop)))
@@ -279,6 +282,10 @@ impl Neurons {
         }
         let values = values.into_iter();
         all.extend(values.map(|(source, bytes)| (RegionKind::Values { source }, bytes)));
+        if self.lists > 0 {
+            let bytes = u64::from(self.lists) * u64::from(lists::BYTES);
+            all.push((RegionKind::Lists, align(bytes)));
+        }
         // Two ticks of every source atom, and one entry that stays free to
         // tell a full ring from an empty one.
         let ring = self.ring_entry * (2 * source_atoms(bundles) + 1);

@@ -64,8 +64,7 @@ impl KernelBuilder<'_> {
         match self.addressing() {
             Addressing::Guest => {
                 let name = if odd { "s2_sxtab16_ror8" } else { "s2_sxtab16" };
-                let call = self.call_returning(name, &[acc, word]);
-                self.b.inst_results(call)[0]
+                self.call_returning(name, &[acc, word], 1)[0]
             }
             Addressing::Host => {
                 let first = u32::from(odd);
@@ -121,6 +120,9 @@ impl KernelBuilder<'_> {
         let magnitude = self.shl_const(bits, 1);
         let zero = self.int(0);
         self.compare(IntCC::NotEqual, magnitude, zero)
+    }
+    pub fn umin(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().umin(a, b)
     }
     pub fn smin(&mut self, a: Value, b: Value) -> Value {
         self.b.ins().smin(a, b)

@@ -9,6 +9,7 @@ mod arithmetic;
 mod bytes;
 mod device;
 mod flow;
+mod gather;
 
 use cranelift_codegen::ir::types::{F32, I32, I64};
 use cranelift_codegen::ir::{
@@ -194,23 +195,23 @@ impl KernelBuilder<'_> {
 
     /// Calls a function of the same program that returns nothing.
     pub fn call(&mut self, symbol: &str, args: &[Value]) {
-        self.call_external(symbol, args, false);
+        self.call_external(symbol, args, 0);
     }
-    fn call_returning(&mut self, symbol: &str, args: &[Value]) -> cranelift_codegen::ir::Inst {
-        self.call_external(symbol, args, true)
+    /// Calls an intrinsic that returns `results` integers.
+    fn call_returning(&mut self, symbol: &str, args: &[Value], results: usize) -> Vec<Value> {
+        let call = self.call_external(symbol, args, results);
+        self.b.inst_results(call).to_vec()
     }
     fn call_external(
         &mut self,
         symbol: &str,
         args: &[Value],
-        returns: bool,
+        results: usize,
     ) -> cranelift_codegen::ir::Inst {
         let mut signature = Signature::new(CallConv::SystemV);
         let types = args.iter().map(|&v| self.b.func.dfg.value_type(v));
         signature.params.extend(types.map(AbiParam::new));
-        if returns {
-            signature.returns.push(AbiParam::new(I32));
-        }
+        signature.returns = vec![AbiParam::new(I32); results];
         let known = self.symbols.iter().position(|s| s == symbol);
         let index = known.unwrap_or_else(|| {
             self.symbols.push(symbol.to_owned());

@@ -5,7 +5,7 @@ use super::super::inst::{Inst, Op2, VUnaryOp};
 use super::super::reg::{Reg, SReg};
 use super::super::vcode::{Access, Bundle, float_reg, int_reg};
 use super::intrinsics::{self, Intrinsic};
-use super::{Lower, Lowered, caller_saved};
+use super::{Lower, Lowered, blocks, caller_saved};
 use cranelift_codegen::ir::{
     ArgumentExtension, Inst as ClifInst, InstructionData, Signature, Type, types,
 };
@@ -40,6 +40,9 @@ impl Lower<'_> {
                 let name = self
                     .function_name(func_ref)
                     .map_err(|e| self.fail(inst, e))?;
+                if let Some(block) = blocks::find(&name) {
+                    return self.rows(inst, &name, block);
+                }
                 if let Some(intrinsic) = intrinsics::find(&name) {
                     return self.intrinsic(inst, &name, intrinsic);
                 }

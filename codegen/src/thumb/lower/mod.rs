@@ -9,6 +9,7 @@
 
 mod address;
 mod bits;
+mod blocks;
 mod call;
 mod compare;
 mod constants;

@@ -28,6 +28,7 @@ const PLAIN_REGIONS: &[RegionKind] = &[
     RegionKind::Pending,
     RegionKind::Accumulators,
     RegionKind::Currents,
+    RegionKind::Lists,
     RegionKind::Ring,
     RegionKind::Events,
     RegionKind::SpikeRecord,

@@ -1,0 +1,146 @@
+//! From a packet's key to what is done with it.
+
+use super::super::builder::KernelBuilder;
+use super::drain::Drain;
+use super::{Carries, DelayedRows, KeyRange};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, Value};
+
+impl Drain<'_> {
+    /// Binary decisions on the ranges' first keys, then to the block `joined` with
+    /// the new ends of the lists. A key that no range holds can only be a routing
+    /// error: it stops the program.
+    pub(super) fn decode(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        packet: (Value, Option<Value>),
+        ranges: &[KeyRange],
+        (ends, joined): (&[Value], Block),
+    ) {
+        let (key, payload) = packet;
+        match ranges {
+            [] => kb.trap(),
+            [range] => {
+                let index = index(kb, range, key);
+                self.take(kb, range, (index, payload), (ends, joined));
+            }
+            _ => {
+                let (low, high) = ranges.split_at(ranges.len() / 2);
+                let pivot = kb.int(high[0].key);
+                let below = kb.compare(IntCC::UnsignedLessThan, key, pivot);
+                let (yes, no) = (kb.block(), kb.block());
+                kb.branch(below, (yes, &[]), (no, &[]));
+                kb.enter(yes);
+                self.decode(kb, packet, low, (ends, joined));
+                kb.enter(no);
+                self.decode(kb, packet, high, (ends, joined));
+            }
+        }
+    }
+
+    /// Lists the rows of packets that do nothing else; gives the new ends.
+    pub(super) fn list(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        range: &KeyRange,
+        keys: &[Value],
+        ends: &[Value],
+    ) -> Vec<Value> {
+        let indices: Vec<Value> = keys.iter().map(|&key| index(kb, range, key)).collect();
+        let mut written = vec![0; ends.len()];
+        for &index in &indices {
+            for rows in range.blocks() {
+                if let Some(number) = self.listing.number(rows) {
+                    let row = self.listed_row(kb, rows, index);
+                    kb.store(row, ends[number], written[number]);
+                    written[number] += 4;
+                }
+            }
+        }
+        let moved = ends.iter().zip(written);
+        moved
+            .map(|(&end, bytes)| kb.add_const(end, bytes as u32))
+            .collect()
+    }
+
+    fn listed_row(&self, kb: &mut KernelBuilder<'_>, rows: &DelayedRows, index: Value) -> Value {
+        match rows.block.listed() {
+            Some(list) => rows.block.row(kb, list.row(), index),
+            None => index,
+        }
+    }
+
+    /// Does what a packet of the range says, then jumps to `joined`.
+    fn take(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        range: &KeyRange,
+        (index, payload): (Value, Option<Value>),
+        (ends, joined): (&[Value], Block),
+    ) {
+        let add = |kb: &mut KernelBuilder<'_>, rows: &DelayedRows| {
+            rows.block
+                .add(kb, index, self.places.sinks[&rows.delay], None);
+        };
+        match (&range.carries, payload) {
+            (Carries::Spikes(blocks), _) => {
+                let mut ends = ends.to_vec();
+                for rows in blocks {
+                    match self.listing.number(rows) {
+                        Some(number) => {
+                            let row = self.listed_row(kb, rows, index);
+                            kb.store(row, ends[number], 0);
+                            ends[number] = kb.add_const(ends[number], 4);
+                        }
+                        None => add(kb, rows),
+                    }
+                }
+                kb.jump(joined, &ends);
+            }
+            (Carries::Counts { max, blocks }, Some(count)) => {
+                let one = kb.int(1);
+                let more = kb.sub(count, one);
+                let max = kb.int(*max);
+                let allowed = kb.compare(IntCC::UnsignedLessThan, more, max);
+                expect(kb, allowed);
+                let top = kb.block_like(&[count]);
+                kb.jump(top, &[count]);
+                kb.enter(top);
+                let left = kb.params(top)[0];
+                blocks.iter().for_each(|rows| add(kb, rows));
+                let left = kb.sub(left, one);
+                let zero = kb.int(0);
+                let again = kb.compare(IntCC::NotEqual, left, zero);
+                kb.branch(again, (top, &[left]), (joined, ends));
+            }
+            (Carries::Values(_), Some(value)) => {
+                let offset = kb.shl_const(index, 2);
+                let place = kb.add(self.places.values[&range.key], offset);
+                kb.store(value, place, 0);
+                kb.jump(joined, ends);
+            }
+            // A ring without payloads can't carry them: the program was put
+            // together wrongly.
+            (Carries::Counts { .. } | Carries::Values(_), None) => kb.trap(),
+        }
+    }
+}
+
+/// The number of the atom that sent a key of the range, and of no other.
+fn index(kb: &mut KernelBuilder<'_>, range: &KeyRange, key: Value) -> Value {
+    let base = kb.int(range.key);
+    let index = kb.sub(key, base);
+    let atoms = kb.int(range.atoms);
+    let ours = kb.compare(IntCC::UnsignedLessThan, index, atoms);
+    expect(kb, ours);
+    index
+}
+
+/// Stops the program unless the condition holds.
+fn expect(kb: &mut KernelBuilder<'_>, condition: Value) {
+    let (good, bad) = (kb.block(), kb.cold_block());
+    kb.branch(condition, (good, &[]), (bad, &[]));
+    kb.enter(bad);
+    kb.trap();
+    kb.enter(good);
+}

@@ -1,0 +1,163 @@
+//! Receive: drains the ring up to the latched write pointer, decodes each key
+//! by constants, and adds the rows that it names.
+//!
+//! Rows of dense int8 projections are listed and added together, when the ring is
+//! empty or a list might be full; what other projections bring is added at once.
+//! A packet with a count adds its rows so many times; a value is put into its
+//! place in the row of the tick it was sent in, where `values` finds it.
+
+mod decode;
+mod drain;
+mod listing;
+
+use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::rows::{RowBlock, RowKernel};
+use super::slots::Slots;
+use cranelift_codegen::ir::Value;
+use ir::memory::{GROUP, control, padded};
+use listing::Listing;
+use std::collections::BTreeMap;
+
+/// Rows that one key range walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DelayedRows {
+    pub block: RowBlock,
+    /// Ticks from sending to acting, at least 1.
+    pub delay: u32,
+}
+
+/// What is done with a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carries {
+    Spikes(Vec<DelayedRows>),
+    /// The payload is a number from 1 to `max`.
+    Counts {
+        max: u32,
+        blocks: Vec<DelayedRows>,
+    },
+    /// The payload is a float32; rows by the tick of sending.
+    Values(Slots),
+}
+
+/// The keys of one source vertex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    pub key: u32,
+    pub atoms: u32,
+    pub carries: Carries,
+}
+
+/// Memory for lists of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowLists {
+    pub address: u32,
+    pub count: u32,
+}
+
+/// `receive(tick)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receive {
+    pub control: u32,
+    /// First and one-past-last address of the ring.
+    pub ring: (u32, u32),
+    /// Whether entries are a payload word and a key word.
+    pub payload: bool,
+    /// Registers that hold the hardware's write pointer and our read pointer.
+    pub write_pointer: u32,
+    pub read_pointer: u32,
+    /// Needed by ranges with rows.
+    pub accumulators: Option<Slots>,
+    /// A list for each delay of dense int8 rows; those beyond its count are added
+    /// one by one.
+    pub lists: Option<RowLists>,
+    /// Ascending by key, not overlapping.
+    pub ranges: Vec<KeyRange>,
+}
+
+impl KeyRange {
+    fn blocks(&self) -> &[DelayedRows] {
+        match &self.carries {
+            Carries::Spikes(blocks) | Carries::Counts { blocks, .. } => blocks,
+            Carries::Values(_) => &[],
+        }
+    }
+}
+
+/// Addresses that hold for the whole drain.
+struct Places {
+    /// Accumulators for each delay in use.
+    sinks: BTreeMap<u32, Value>,
+    /// Row of values for each range that carries them, by first key.
+    values: BTreeMap<u32, Value>,
+}
+
+impl Receive {
+    pub const SYMBOL: &'static str = "receive";
+
+    /// Row kernels that the guest form calls.
+    pub fn row_kernels(&self) -> Vec<RowKernel> {
+        let blocks = self.ranges.iter().flat_map(KeyRange::blocks);
+        let single = blocks.map(|b| b.block.kernel());
+        single.chain(Listing::of(self).kernels()).collect()
+    }
+
+    pub fn kernel(&self, addressing: Addressing) -> Kernel {
+        build(Self::SYMBOL, 1, addressing, |kb, args| {
+            self.emit(kb, args[0])
+        })
+    }
+
+    fn entry_bytes(&self) -> u32 {
+        if self.payload { 8 } else { 4 }
+    }
+
+    fn emit(&self, kb: &mut KernelBuilder<'_>, tick: Value) {
+        // Before all else: what arrives from now on belongs to the next tick.
+        let end = kb.load_at(self.write_pointer);
+        let places = self.places(kb, tick);
+        let first = kb.load_at(self.control + control::RING_READ);
+        drain::Drain {
+            receive: self,
+            places,
+            listing: Listing::of(self),
+        }
+        .emit(kb, first, end);
+        kb.store_at(end, self.control + control::RING_READ);
+        kb.store_at(end, self.read_pointer);
+    }
+
+    /// A packet drained in tick `t` was sent in `t - 1`, so it acts in tick
+    /// `t - 1 + delay`. The rows of values of tick `t - 1` are cleared.
+    fn places(&self, kb: &mut KernelBuilder<'_>, tick: Value) -> Places {
+        let mut places = Places {
+            sinks: BTreeMap::new(),
+            values: BTreeMap::new(),
+        };
+        if let Some(slots) = self.accumulators {
+            let blocks = self.ranges.iter().flat_map(KeyRange::blocks);
+            let delays: std::collections::BTreeSet<u32> = blocks.map(|b| b.delay).collect();
+            for delay in delays {
+                places.sinks.insert(delay, slots.row(kb, tick, delay - 1));
+            }
+        }
+        for range in &self.ranges {
+            if let Carries::Values(slots) = range.carries {
+                let row = slots.row(kb, tick, u32::MAX);
+                clear(kb, row, range.atoms);
+                places.values.insert(range.key, row);
+            }
+        }
+        places
+    }
+}
+
+/// Zeros a row of values, which is padded to whole groups.
+fn clear(kb: &mut KernelBuilder<'_>, row: Value, atoms: u32) {
+    kb.repeat(padded(atoms) / GROUP, &[row], |kb, at| {
+        let zero = kb.int(0);
+        for k in 0..GROUP as i32 {
+            kb.store(zero, at[0], 4 * k);
+        }
+        vec![kb.add_const(at[0], 4 * GROUP)]
+    });
+}
