@@ -510,7 +510,7 @@ fn laid_out() {
     layout(
         "region %v3 ring at 0x00001040 bytes 64",
         "region %v3 ring at 0x00001040 bytes 60",
-        "data: 1116 B in regions, 1120 B in the budget",
+        "data: 2140 B in regions, 2144 B in the budget",
     );
     layout(
         "region %v3 ring at 0x00001040 bytes 64",

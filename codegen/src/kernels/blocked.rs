@@ -91,6 +91,8 @@ impl BlockedRows {
         (first, lanes): (u32, u32),
         at: i32,
     ) {
+        // These rows are in natural order: a word's first pair of sums is that of its
+        // targets 0 and 2, the second that of 1 and 3.
         let zero = kb.int(0);
         let zeros = vec![zero; lanes as usize / 2];
         let sums = kb.add_rows(list, n, first, &zeros);
@@ -100,7 +102,7 @@ impl BlockedRows {
             let new: Vec<Value> = (0u32..)
                 .zip(old)
                 .map(|(j, old)| {
-                    let sum = kb.signed_half(pairs[j as usize / 2], j % 2);
+                    let sum = kb.signed_half(pairs[j as usize % 2], j / 2);
                     kb.add(old, sum)
                 })
                 .collect();

@@ -39,12 +39,17 @@ impl RowKernel {
         }
     }
 
+    /// Arguments before the sink.
+    pub(super) fn places(&self) -> usize {
+        match self {
+            RowKernel::Dense(_) => 1,
+            RowKernel::Sparse(_) | RowKernel::Blocked(_) => 2,
+            RowKernel::Conv(_) => 3,
+        }
+    }
+
     pub fn kernel(&self, addressing: Addressing) -> Kernel {
-        let places = match self {
-            RowKernel::Dense(_) => 2,
-            RowKernel::Sparse(_) | RowKernel::Blocked(_) => 3,
-            RowKernel::Conv(_) => 4,
-        };
+        let places = self.places() + 1;
         let mut params = vec![I32; places];
         params.extend(self.pair().takes_value().then_some(F32));
         build_with(&self.symbol(), &params, addressing, |kb, args| {
@@ -54,7 +59,7 @@ impl RowKernel {
     }
 
     /// `args` are the places of `RowBlock::places`, then the sink.
-    fn emit(&self, kb: &mut KernelBuilder<'_>, args: &[Value], x: Option<Value>) {
+    pub(super) fn emit(&self, kb: &mut KernelBuilder<'_>, args: &[Value], x: Option<Value>) {
         match self {
             RowKernel::Dense(k) => k.emit(kb, args[0], args[1], x),
             RowKernel::Sparse(k) => k.emit(kb, [args[0], args[1], args[2]], x),
@@ -177,6 +182,17 @@ impl RowBlock {
         self.kernel().run(kb, &args, x);
     }
 
+    /// Whether `next` has the dense rows of the atoms that follow the `atoms` of
+    /// this block.
+    pub(super) fn is_followed_by(&self, next: &RowBlock, atoms: u32) -> bool {
+        match (self.layout, next.layout) {
+            (RowLayout::Dense(row), RowLayout::Dense(other)) => {
+                row == other && next.rows == self.rows + atoms * row.stride()
+            }
+            _ => false,
+        }
+    }
+
     /// The kernel that adds a list of these rows, if there is one.
     pub(super) fn listed(&self) -> Option<BlockedRows> {
         match self.layout {
@@ -193,7 +209,7 @@ impl RowBlock {
     }
 
     /// The arguments of the row kernel before the sink.
-    fn places(&self, kb: &mut KernelBuilder<'_>, index: Value) -> Vec<Value> {
+    pub(super) fn places(&self, kb: &mut KernelBuilder<'_>, index: Value) -> Vec<Value> {
         match self.layout {
             RowLayout::Dense(row) => vec![self.row(kb, row, index)],
             RowLayout::Sparse(_) => {

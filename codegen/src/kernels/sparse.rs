@@ -1,7 +1,8 @@
 //! Sparse projection: adds the listed synapses of one source atom.
 //!
-//! Four entries an iteration, their loads before their stores: the targets of
-//! one source differ, so no store of a group can meet a load of it.
+//! Sixteen entries an iteration in groups of four, the loads of a group before its
+//! stores: the targets of one source differ, so no store of a group can meet a load
+//! of it.
 
 use super::builder::KernelBuilder;
 use super::lanes::Pair;
@@ -15,8 +16,10 @@ pub struct SparseRow {
     pair: Pair,
 }
 
-/// Entries that one loop iteration adds.
+/// Entries that are added at once: more would not fit the registers.
 const GROUP: u32 = 4;
+/// Groups of an iteration.
+const UNROLL: u32 = 4;
 
 impl SparseRow {
     pub fn new(pair: Pair) -> Self {
@@ -58,29 +61,47 @@ impl SparseRow {
         x: Option<Value>,
     ) {
         let bytes = self.entry_bytes();
-        let room = kb.int(GROUP * bytes);
-        let last = kb.sub(end, room);
-        let at = kb.while_more(
-            &[from],
-            |kb, at| kb.compare(IntCC::SignedLessThanOrEqual, at[0], last),
-            |kb, at| {
-                self.add(kb, at[0], sink, GROUP, x);
-                vec![kb.add_const(at[0], GROUP * bytes)]
-            },
-        );
-        kb.each(at[0], end, bytes, |kb, at| self.add(kb, at, sink, 1, x));
+        let mut from = from;
+        for groups in [UNROLL, 1] {
+            let room = kb.int(groups * GROUP * bytes);
+            let last = kb.sub(end, room);
+            let rest = kb.while_more(
+                &[from],
+                |kb, at| kb.compare(IntCC::SignedLessThanOrEqual, at[0], last),
+                |kb, at| {
+                    for group in 0..groups {
+                        let first = (group * GROUP * bytes) as i32;
+                        self.add(kb, (at[0], first), sink, GROUP, x);
+                    }
+                    vec![kb.add_const(at[0], groups * GROUP * bytes)]
+                },
+            );
+            from = rest[0];
+        }
+        kb.each(from, end, bytes, |kb, at| {
+            self.add(kb, (at, 0), sink, 1, x);
+        });
     }
 
-    fn add(&self, kb: &mut KernelBuilder<'_>, at: Value, sink: Value, n: u32, x: Option<Value>) {
+    fn add(
+        &self,
+        kb: &mut KernelBuilder<'_>,
+        (at, first): (Value, i32),
+        sink: Value,
+        n: u32,
+        x: Option<Value>,
+    ) {
         let bytes = self.entry_bytes() as i32;
         let entries = 0..n as i32;
         let firsts: Vec<Value> = entries
             .clone()
-            .map(|k| kb.load_word(at, bytes * k))
+            .map(|k| kb.load_word(at, first + bytes * k))
             .collect();
         let weights: Vec<Value> = match bytes {
             4 => firsts.iter().map(|&word| kb.upper_half(word)).collect(),
-            _ => entries.map(|k| kb.load_word(at, bytes * k + 4)).collect(),
+            _ => entries
+                .map(|k| kb.load_word(at, first + bytes * k + 4))
+                .collect(),
         };
         let places: Vec<Value> = firsts
             .iter()

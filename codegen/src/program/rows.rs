@@ -182,7 +182,7 @@ impl<'a> Site<'a> {
             });
         }
         ranges.sort_by_key(|r| r.key);
-        Ok(ranges)
+        Ok(KeyRange::join(ranges))
     }
 
     /// Every source of values: by projection, then by first atom.

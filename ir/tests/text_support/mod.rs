@@ -23,9 +23,9 @@ projection @rec : @hid -> @hid dense 4x4xi8(0 1 0 0 0 0 1 0 0 0 0 1 1 0 0 0) del
 projection @fc2 : @hid -> @out dense 2x4xi8(10 20 30 40 -10 -20 -30 -40) delay 1
 output @y = @out
 vertex %v0 = @in[0 +3] text 4096 data 1184 state 0 rows 0 cycles 2000
-vertex %v1 = @hid[0 +2] text 4096 data 1128 state 24 rows 56 cycles 3000
-vertex %v2 = @hid[2 +2] text 4096 data 1128 state 24 rows 56 cycles 3000
-vertex %v3 = @out[0 +2] text 4096 data 1120 state 24 rows 32 cycles 2500
+vertex %v1 = @hid[0 +2] text 4096 data 2152 state 24 rows 56 cycles 3000
+vertex %v2 = @hid[2 +2] text 4096 data 2152 state 24 rows 56 cycles 3000
+vertex %v3 = @out[0 +2] text 4096 data 2144 state 24 rows 32 cycles 2500
 net %n0 = %v0 -> %v1 %v2 via @fc1
 net %n1 = %v1 -> %v1 %v2 %v3 via @rec @fc2
 net %n2 = %v2 -> %v1 %v2 %v3 via @rec @fc2
@@ -59,6 +59,7 @@ region %v1 ring at 0x00001040 bytes 64
 region %v1 rows @fc1 %v0 at 0x00001080 bytes 24
 region %v1 rows @rec %v1 at 0x00001098 bytes 16
 region %v1 rows @rec %v2 at 0x000010a8 bytes 16
+region %v1 lists at 0x000010b8 bytes 1024
 region %v1 stack at 0x00002000 bytes 1024
 region %v2 text at 0x00000000 bytes 4096
 region %v2 control at 0x00001000 bytes 32
@@ -69,6 +70,7 @@ region %v2 ring at 0x00001040 bytes 64
 region %v2 rows @fc1 %v0 at 0x00001080 bytes 24
 region %v2 rows @rec %v1 at 0x00001098 bytes 16
 region %v2 rows @rec %v2 at 0x000010a8 bytes 16
+region %v2 lists at 0x000010b8 bytes 1024
 region %v2 stack at 0x00002000 bytes 1024
 region %v3 text at 0x00000000 bytes 4096
 region %v3 control at 0x00001000 bytes 32
@@ -77,6 +79,7 @@ region %v3 accumulators at 0x00001030 bytes 16
 region %v3 ring at 0x00001040 bytes 64
 region %v3 rows @fc2 %v1 at 0x00001080 bytes 16
 region %v3 rows @fc2 %v2 at 0x00001090 bytes 16
+region %v3 lists at 0x000010a8 bytes 1024
 region %v3 stack at 0x00002000 bytes 1024
 "#;
 

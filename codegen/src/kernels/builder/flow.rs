@@ -2,6 +2,7 @@
 
 use super::KernelBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 
 impl KernelBuilder<'_> {
@@ -11,6 +12,14 @@ impl KernelBuilder<'_> {
         for &value in state {
             let ty = self.b.func.dfg.value_type(value);
             self.b.append_block_param(block, ty);
+        }
+        block
+    }
+    /// A block with `n` integer parameters.
+    pub fn block_of_words(&mut self, n: usize) -> Block {
+        let block = self.b.create_block();
+        for _ in 0..n {
+            self.b.append_block_param(block, I32);
         }
         block
     }

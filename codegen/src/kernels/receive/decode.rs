@@ -2,27 +2,37 @@
 
 use super::super::builder::KernelBuilder;
 use super::drain::Drain;
+use super::tails::Tail;
 use super::{Carries, DelayedRows, KeyRange};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, Value};
+use std::collections::BTreeMap;
+
+/// What comes after a packet's key.
+pub(super) struct Rest<'a> {
+    /// Ends of the lists before the packet.
+    pub(super) ends: &'a [Value],
+    /// Where all ways meet, with the new ends.
+    pub(super) joined: Block,
+    pub(super) tails: &'a BTreeMap<Tail, Block>,
+}
 
 impl Drain<'_> {
-    /// Binary decisions on the ranges' first keys, then to the block `joined` with
-    /// the new ends of the lists. A key that no range holds can only be a routing
-    /// error: it stops the program.
+    /// Binary decisions on the ranges' first keys, then what the range says. A key
+    /// that no range holds can only be a routing error: it stops the program.
     pub(super) fn decode(
         &self,
         kb: &mut KernelBuilder<'_>,
         packet: (Value, Option<Value>),
         ranges: &[KeyRange],
-        (ends, joined): (&[Value], Block),
+        rest: &Rest<'_>,
     ) {
         let (key, payload) = packet;
         match ranges {
             [] => kb.trap(),
             [range] => {
                 let index = index(kb, range, key);
-                self.take(kb, range, (index, payload), (ends, joined));
+                self.take(kb, range, (index, payload), rest);
             }
             _ => {
                 let (low, high) = ranges.split_at(ranges.len() / 2);
@@ -31,9 +41,9 @@ impl Drain<'_> {
                 let (yes, no) = (kb.block(), kb.block());
                 kb.branch(below, (yes, &[]), (no, &[]));
                 kb.enter(yes);
-                self.decode(kb, packet, low, (ends, joined));
+                self.decode(kb, packet, low, rest);
                 kb.enter(no);
-                self.decode(kb, packet, high, (ends, joined));
+                self.decode(kb, packet, high, rest);
             }
         }
     }
@@ -70,13 +80,13 @@ impl Drain<'_> {
         }
     }
 
-    /// Does what a packet of the range says, then jumps to `joined`.
+    /// Does what a packet of the range says, then jumps to where all ways meet.
     fn take(
         &self,
         kb: &mut KernelBuilder<'_>,
         range: &KeyRange,
         (index, payload): (Value, Option<Value>),
-        (ends, joined): (&[Value], Block),
+        rest: &Rest<'_>,
     ) {
         let add = |kb: &mut KernelBuilder<'_>, rows: &DelayedRows| {
             rows.block
@@ -84,7 +94,9 @@ impl Drain<'_> {
         };
         match (&range.carries, payload) {
             (Carries::Spikes(blocks), _) => {
-                let mut ends = ends.to_vec();
+                let mut ends = rest.ends.to_vec();
+                let tail = Tail::of(range, &self.listing);
+                let mut end = None;
                 for rows in blocks {
                     match self.listing.number(rows) {
                         Some(number) => {
@@ -92,10 +104,15 @@ impl Drain<'_> {
                             kb.store(row, ends[number], 0);
                             ends[number] = kb.add_const(ends[number], 4);
                         }
-                        None => add(kb, rows),
+                        None => match tail.and_then(|t| rest.tails.get(&t)) {
+                            Some(&block) => end = Some((block, rows.block.places(kb, index))),
+                            None => add(kb, rows),
+                        },
                     }
                 }
-                kb.jump(joined, &ends);
+                let (block, mut args) = end.unwrap_or((rest.joined, vec![]));
+                args.extend(ends);
+                kb.jump(block, &args);
             }
             (Carries::Counts { max, blocks }, Some(count)) => {
                 let one = kb.int(1);
@@ -111,13 +128,13 @@ impl Drain<'_> {
                 let left = kb.sub(left, one);
                 let zero = kb.int(0);
                 let again = kb.compare(IntCC::NotEqual, left, zero);
-                kb.branch(again, (top, &[left]), (joined, ends));
+                kb.branch(again, (top, &[left]), (rest.joined, rest.ends));
             }
             (Carries::Values(_), Some(value)) => {
                 let offset = kb.shl_const(index, 2);
                 let place = kb.add(self.places.values[&range.key], offset);
                 kb.store(value, place, 0);
-                kb.jump(joined, ends);
+                kb.jump(rest.joined, rest.ends);
             }
             // A ring without payloads can't carry them: the program was put
             // together wrongly.

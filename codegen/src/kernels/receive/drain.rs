@@ -4,6 +4,7 @@
 //! where a list might be full, so that the loop over it looks at nothing but keys.
 
 use super::super::builder::KernelBuilder;
+use super::decode::Rest;
 use super::listing::Listing;
 use super::{Carries, KeyRange, Places, Receive};
 use cranelift_codegen::ir::Value;
@@ -88,18 +89,20 @@ impl Drain<'_> {
         let top = kb.block_like(&state);
         let joined = kb.block_like(ends);
         let done = kb.block_like(ends);
+        let tails = self.tails(kb, ends);
         kb.jump(top, &state);
         kb.enter(top);
         let params = kb.params(top);
         let at = params[0];
         let payload = self.receive.payload.then(|| kb.load_word(at, 0));
         let key = self.key(kb, at, 0);
-        self.decode(
-            kb,
-            (key, payload),
-            &self.receive.ranges,
-            (&params[1..], joined),
-        );
+        let rest = Rest {
+            ends: &params[1..],
+            joined,
+            tails: &tails,
+        };
+        self.decode(kb, (key, payload), &self.receive.ranges, &rest);
+        self.emit_tails(kb, &tails, joined);
         kb.enter(joined);
         let ends = kb.params(joined);
         let mut next = vec![kb.add_const(at, self.receive.entry_bytes())];

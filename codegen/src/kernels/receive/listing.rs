@@ -57,10 +57,13 @@ impl Listing {
     }
 
     pub(super) fn kernels(&self) -> Vec<RowKernel> {
-        self.lists
-            .iter()
-            .map(|l| RowKernel::Blocked(l.rows))
-            .collect()
+        let of = |list: &List| {
+            [
+                RowKernel::Blocked(list.rows),
+                RowKernel::Dense(list.rows.row()),
+            ]
+        };
+        self.lists.iter().flat_map(of).collect()
     }
 
     fn start(&self, number: usize) -> u32 {

@@ -9,6 +9,7 @@
 mod decode;
 mod drain;
 mod listing;
+mod tails;
 
 use super::builder::{Addressing, Kernel, KernelBuilder, build};
 use super::rows::{RowBlock, RowKernel};
@@ -75,6 +76,36 @@ pub struct Receive {
 }
 
 impl KeyRange {
+    /// One range for this one and `next`, if the keys of `next` follow and so do the
+    /// rows that they name.
+    fn joined(&self, next: &KeyRange) -> Option<KeyRange> {
+        let (Carries::Spikes(ours), Carries::Spikes(theirs)) = (&self.carries, &next.carries)
+        else {
+            return None;
+        };
+        let follows = |(a, b): (&DelayedRows, &DelayedRows)| {
+            a.delay == b.delay && a.block.is_followed_by(&b.block, self.atoms)
+        };
+        let all = ours.len() == theirs.len() && ours.iter().zip(theirs).all(follows);
+        (all && next.key == self.key + self.atoms).then(|| KeyRange {
+            atoms: self.atoms + next.atoms,
+            ..self.clone()
+        })
+    }
+    /// Joins neighbours where one decoding serves both.
+    pub fn join(ranges: Vec<KeyRange>) -> Vec<KeyRange> {
+        let mut all: Vec<KeyRange> = Vec::new();
+        for range in ranges {
+            match all.last().and_then(|last| last.joined(&range)) {
+                Some(joined) => {
+                    all.pop();
+                    all.push(joined);
+                }
+                None => all.push(range),
+            }
+        }
+        all
+    }
     fn blocks(&self) -> &[DelayedRows] {
         match &self.carries {
             Carries::Spikes(blocks) | Carries::Counts { blocks, .. } => blocks,
@@ -96,9 +127,14 @@ impl Receive {
 
     /// Row kernels that the guest form calls.
     pub fn row_kernels(&self) -> Vec<RowKernel> {
-        let blocks = self.ranges.iter().flat_map(KeyRange::blocks);
+        let listing = Listing::of(self);
+        let called = self
+            .ranges
+            .iter()
+            .filter(|r| tails::Tail::of(r, &listing).is_none());
+        let blocks = called.flat_map(KeyRange::blocks);
         let single = blocks.map(|b| b.block.kernel());
-        single.chain(Listing::of(self).kernels()).collect()
+        single.chain(listing.kernels()).collect()
     }
 
     pub fn kernel(&self, addressing: Addressing) -> Kernel {
