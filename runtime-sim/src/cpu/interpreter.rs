@@ -3,6 +3,7 @@
 use super::block::{Block, End, MAX_STEPS, Start, Step};
 use super::code::{Code, Slot};
 use super::core::Core;
+use super::dbt::Ran;
 use super::fault::{Exit, Trap};
 use super::hot::Hot;
 use super::memory::{Memory, Mmio};
@@ -24,10 +25,11 @@ impl Core {
                     return exit;
                 }
             } else if alone == 0 && self.it == 0 && !self.single_steps {
-                alone = match self.run_translated(code, memory) {
-                    Some(alone) => alone,
-                    None => self.run_block(code, memory),
-                };
+                match self.run_translated(code, memory, mmio) {
+                    Ran::Nothing => alone = self.run_block(code, memory),
+                    Ran::On => {}
+                    Ran::Out(exit) => return exit,
+                }
             } else {
                 alone = alone.saturating_sub(1);
                 if let Some(exit) = self.step(code, memory, mmio) {
@@ -188,9 +190,21 @@ impl Core {
                 Err(exit) => return Some(exit),
             },
         };
+        self.execute_slot(&slot, memory, mmio)
+    }
+
+    /// Executes the decoded instruction at the program counter.
+    #[inline(always)]
+    pub(super) fn execute_slot<M: Mmio + ?Sized>(
+        &mut self,
+        slot: &Slot,
+        memory: &mut Memory,
+        mmio: &mut M,
+    ) -> Option<Exit> {
+        let here = self.pc;
         let (now, left) = (self.cycle, self.left);
         self.pc = here.wrapping_add(u32::from(slot.size));
-        if slot.it != 0 && !self.enter_it(&slot) {
+        if slot.it != 0 && !self.enter_it(slot) {
             self.left = 0;
             return None;
         }

@@ -14,9 +14,9 @@ use super::super::core::Core;
 use super::super::op::Op;
 use super::checks::Groups;
 use super::flags;
-use super::plan::{Edge, End, Item, Node, Plan};
+use super::plan::{Edge, End, Entry, Item, Node, Plan};
 use super::state::{self, State, Uses};
-use super::{COUNT_BITS, Exit};
+use super::{COUNT_BITS, Exit, Step};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::types::{F32, I8, I32, I64};
@@ -184,8 +184,24 @@ impl Emitter<'_> {
             left: item.left,
             cycles: item.cycles as i32,
             count: item.count,
-            step: true,
+            step: Some(self.step_of(item)),
             computed: false,
+        }
+    }
+
+    fn step_of(&self, item: &Item) -> Step {
+        let behind = item.here.wrapping_add(item.slot.size.into());
+        let fits = |e: &Entry| {
+            let met = item.slot.leaves & e.feels;
+            e.pc == behind && e.met == met && (!e.fpu || item.slot.op.is_fpu())
+        };
+        let entries = &self.plan.entries;
+        // Behind the first instruction that needs the FPU it is ready.
+        let ready = entries.iter().position(|e| fits(e) && e.fpu);
+        let resume = ready.or_else(|| entries.iter().position(fits));
+        Step {
+            slot: item.slot,
+            resume: resume.map(|n| n as u32),
         }
     }
 
@@ -315,7 +331,7 @@ impl Emitter<'_> {
                 left: node.key.met,
                 cycles: 0,
                 count: 0,
-                step: false,
+                step: None,
                 computed: false,
             },
             None,
@@ -371,7 +387,7 @@ impl Emitter<'_> {
                 left: node.left,
                 cycles: (node.cycles + extra) as i32,
                 count: node.count,
-                step: false,
+                step: None,
                 computed: false,
             },
             None,
@@ -478,7 +494,7 @@ impl Emitter<'_> {
                 left: node.left,
                 cycles: 0,
                 count: 0,
-                step: false,
+                step: None,
                 computed: true,
             },
             Some(target),

@@ -30,11 +30,12 @@ mod table;
 pub use self::cache::Translations;
 pub(super) use self::table::Table;
 
-use super::code::Code;
+use super::code::{Code, Slot};
 use super::core::Core;
 use super::cycles::Costs;
+use super::fault::Exit as CoreExit;
 use super::float::{DN, FZ, IXC, RMODE};
-use super::memory::Memory;
+use super::memory::{Memory, Mmio};
 use super::op::{Dp, Misc, Mul, Op};
 use crate::host::RegionCode;
 use cache::Answer;
@@ -112,10 +113,27 @@ struct Exit {
     /// Cycles and instructions that the function has not counted.
     cycles: i32,
     count: u32,
-    /// The next instruction is for the interpreter.
-    step: bool,
+    /// The next instruction, if that is for the interpreter.
+    step: Option<Step>,
     /// The program counter was stored by the function.
     computed: bool,
+}
+
+/// An instruction that the interpreter executes between two stays in a region.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    slot: Slot,
+    /// Number of the entry behind it.
+    resume: Option<u32>,
+}
+
+/// What became of running translated code.
+pub(super) enum Ran {
+    /// There is none for this state.
+    Nothing,
+    On,
+    /// The core stopped at an instruction that is not translated.
+    Out(CoreExit),
 }
 
 /// A translated region.
@@ -216,13 +234,65 @@ impl Core {
         self.translations = translations.clone();
     }
 
-    /// Runs translated code at the program counter. Returns how many instructions must
-    /// then be executed alone, or `None` if there is no such code now.
+    fn fpu_is_usual(&self) -> bool {
+        self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0
+    }
+
+    /// Runs translated code at the program counter, and the instructions between that are
+    /// not translated, as long as that goes.
     #[inline]
-    pub(super) fn run_translated(&mut self, code: &Code, memory: &mut Memory) -> Option<usize> {
+    pub(super) fn run_translated<M: Mmio + ?Sized>(
+        &mut self,
+        code: &Code,
+        memory: &mut Memory,
+        mmio: &mut M,
+    ) -> Ran {
         let exact = self.fpu.fpscr & IXC == 0;
-        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0;
-        let (region, number, worst) = code.dbt.find(exact, self.pc, self.left, fpu)?;
+        let fpu = self.fpu_is_usual();
+        let Some((region, mut number)) = code.dbt.find(exact, self.pc, self.left, fpu) else {
+            return Ran::Nothing;
+        };
+        let mut ran = Ran::Nothing;
+        loop {
+            let Some(exit) = self.enter_region(region, number, memory) else {
+                return ran;
+            };
+            let Some(step) = &exit.step else {
+                return Ran::On;
+            };
+            if let Some(out) = self.execute_slot(&step.slot, memory, mmio) {
+                return Ran::Out(out);
+            }
+            match step
+                .resume
+                .and_then(|n| Some((n, region.entries.get(n as usize)?)))
+            {
+                Some((next, entry))
+                    if self.cycle < self.stop
+                        && self.pc == entry.pc
+                        && self.it == 0
+                        && self.left & entry.feels == entry.met
+                        && (!entry.fpu || self.fpu_is_usual())
+                        && region.exact == (self.fpu.fpscr & IXC == 0) =>
+                {
+                    number = next;
+                    ran = Ran::On;
+                }
+                _ => return Ran::On,
+            }
+        }
+    }
+
+    /// Enters a region and leaves it. `None`, and nothing happens, if the time until the next
+    /// look at interrupts is too short.
+    #[inline(always)]
+    fn enter_region<'a>(
+        &mut self,
+        region: &'a Region,
+        number: u32,
+        memory: &mut Memory,
+    ) -> Option<&'a Exit> {
+        let worst = region.entries.get(number as usize)?.worst;
         // The loop has seen that the clock is before `stop`.
         let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
         if budget <= u64::from(worst) {
@@ -235,16 +305,15 @@ impl Core {
             words: bytes / 4,
             halves: bytes / 2,
             bytes,
-            fpu,
+            fpu: self.fpu_is_usual(),
             record: flags::Record::default(),
         };
         let sram = memory.bytes_for_translated();
         let time = region
             .code
             .enter(self, sram, (budget as i64) << COUNT_BITS, number)?;
-        self.link
-            .record
-            .settle(&mut self.flags, &mut self.fpu.fpscr);
+        let record = self.link.record;
+        record.settle(&mut self.flags, &mut self.fpu.fpscr);
         let exit = region.exits.get(self.link.exit as usize)?;
         let rest = time >> COUNT_BITS;
         let spent = budget as i64 - rest + i64::from(exit.cycles);
@@ -257,7 +326,7 @@ impl Core {
         if !exit.computed {
             self.pc = exit.pc;
         }
-        Some(usize::from(exit.step))
+        Some(exit)
     }
 
     /// Makes, or takes from the shared ones, a translation of the code around the program
@@ -269,7 +338,7 @@ impl Core {
             return true;
         }
         let exact = self.fpu.fpscr & IXC == 0;
-        let fpu = self.fpu_ready && self.fpu.fpscr & (FZ | RMODE | DN) == 0;
+        let fpu = self.fpu_is_usual();
         let here = Wanted {
             pc: self.pc,
             met: self.left,
