@@ -6,9 +6,12 @@ use crate::value::Rng;
 const CLREX: [u16; 2] = [0xf3bf, 0x8f2f];
 const SVC: u16 = 0xdf03;
 
+/// The store-exclusive that writes its status to the first register, from the second.
+type StoreExclusive = fn(u16, u16) -> [u16; 2];
+
 /// One sequence on a place of the scratch that R4 points to.
 pub(crate) fn exclusive(rng: &mut Rng) -> Instance {
-    let (load, store): ([u16; 2], fn(u16, u16) -> [u16; 2]) = match rng.below(3) {
+    let (load, store): ([u16; 2], StoreExclusive) = match rng.below(3) {
         // ldrex r5, [r4, #8]; strex rd, rt, [r4, #8]
         0 => ([0xe854, 0x5f02], |rd, rt| [0xe844, rt << 12 | rd << 8 | 2]),
         // ldrexh r5, [r4]; strexh rd, rt, [r4]

@@ -26,7 +26,7 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn of(receive: &Receive) -> Self {
         let spikes = |carries| match carries {
-            &Carries::Spikes(ref blocks) => blocks.as_slice(),
+            Carries::Spikes(blocks) => blocks.as_slice(),
             Carries::Counts { .. } | Carries::Values(_) => &[],
         };
         let ranges = || receive.ranges.iter().map(|r| spikes(&r.carries));
