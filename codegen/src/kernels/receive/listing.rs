@@ -23,12 +23,16 @@ pub(super) struct Listing {
     pub(super) packets: u32,
 }
 
+/// What is added for a spike; nothing for other packets, which are not listed.
+fn spikes(carries: &Carries) -> &[DelayedRows] {
+    match carries {
+        Carries::Spikes(blocks) => blocks,
+        Carries::Counts { .. } | Carries::Values(_) => &[],
+    }
+}
+
 impl Listing {
     pub(super) fn of(receive: &Receive) -> Self {
-        let spikes = |carries| match carries {
-            Carries::Spikes(blocks) => blocks.as_slice(),
-            Carries::Counts { .. } | Carries::Values(_) => &[],
-        };
         let ranges = || receive.ranges.iter().map(|r| spikes(&r.carries));
         let mut all: Vec<List> = ranges().flatten().filter_map(list_of).collect();
         all.sort();
