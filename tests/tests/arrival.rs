@@ -13,14 +13,17 @@ use tests::pipeline;
 /// Cycles by which packets are delayed at most: a tick has 300,000.
 const SHUFFLE: u64 = 20_000;
 
-/// Bytes of each PE but for what holds the order itself (the ring) and what is
-/// left over of it (the stack).
+/// Bytes of each PE but for what holds the order itself (the ring, and lists of the rows
+/// that it names) and what is left over of it (the stack).
 fn memories(machine: &Machine, module: &Module) -> BTreeMap<GlobalPe, Vec<u8>> {
     let mut memories = BTreeMap::new();
     for (vertex, place) in &module.placements {
         let mut bytes = machine.memory(*place).expect("it has a program").to_vec();
         for region in &module.layouts[vertex].regions {
-            if matches!(region.kind, RegionKind::Ring | RegionKind::Stack) {
+            if matches!(
+                region.kind,
+                RegionKind::Ring | RegionKind::Lists | RegionKind::Stack
+            ) {
                 bytes[region.addr as usize..region.end() as usize].fill(0);
             }
         }
