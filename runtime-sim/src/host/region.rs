@@ -33,7 +33,9 @@ impl RegionCompiler {
         for (name, value) in [
             ("use_colocated_libcalls", "false"),
             ("is_pic", "false"),
-            ("opt_level", "speed"),
+            // The emitter leaves little to optimise, and networks have much code that runs
+            // for a few samples: half the time to compile is worth more.
+            ("opt_level", "none"),
             ("enable_verifier", verify),
             ("enable_probestack", "false"),
             ("unwind_info", "false"),

@@ -201,7 +201,7 @@ impl Emitter<'_> {
         let resume = ready.or_else(|| entries.iter().position(fits));
         Step {
             slot: item.slot,
-            resume: resume.map(|n| n as u32),
+            resume: resume.map(|n| (n as u32, entries[n])),
         }
     }
 

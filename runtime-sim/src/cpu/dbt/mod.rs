@@ -49,7 +49,7 @@ const MAX_BUDGET: u64 = 1 << 18;
 const HOT: u32 = 400;
 
 /// Runs of a handler after which it is taken as a whole.
-const HANDLER_RUNS: u32 = 4;
+const HANDLER_RUNS: u32 = 24;
 /// Times that this is done, because hot code turns up that did not run before.
 const MAX_REMADE: usize = 3;
 
@@ -123,8 +123,8 @@ struct Exit {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     slot: Slot,
-    /// Number of the entry behind it.
-    resume: Option<u32>,
+    /// The entry behind it and its number.
+    resume: Option<(u32, Entry)>,
 }
 
 /// What became of running translated code.
@@ -249,12 +249,13 @@ impl Core {
     ) -> Ran {
         let exact = self.fpu.fpscr & IXC == 0;
         let fpu = self.fpu_is_usual();
-        let Some((region, mut number)) = code.dbt.find(exact, self.pc, self.left, fpu) else {
+        let Some((region, mut number, mut worst)) = code.dbt.find(exact, self.pc, self.left, fpu)
+        else {
             return Ran::Nothing;
         };
         let mut ran = Ran::Nothing;
         loop {
-            let Some(exit) = self.enter_region(region, number, memory) else {
+            let Some(exit) = self.enter_region(region, number, worst, memory) else {
                 return ran;
             };
             let Some(step) = &exit.step else {
@@ -263,10 +264,7 @@ impl Core {
             if let Some(out) = self.execute_slot(&step.slot, memory, mmio) {
                 return Ran::Out(out);
             }
-            match step
-                .resume
-                .and_then(|n| Some((n, region.entries.get(n as usize)?)))
-            {
+            match &step.resume {
                 Some((next, entry))
                     if self.cycle < self.stop
                         && self.pc == entry.pc
@@ -275,7 +273,8 @@ impl Core {
                         && (!entry.fpu || self.fpu_is_usual())
                         && region.exact == (self.fpu.fpscr & IXC == 0) =>
                 {
-                    number = next;
+                    number = *next;
+                    worst = entry.worst;
                     ran = Ran::On;
                 }
                 _ => return Ran::On,
@@ -290,9 +289,9 @@ impl Core {
         &mut self,
         region: &'a Region,
         number: u32,
+        worst: u32,
         memory: &mut Memory,
     ) -> Option<&'a Exit> {
-        let worst = region.entries.get(number as usize)?.worst;
         // The loop has seen that the clock is before `stop`.
         let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
         if budget <= u64::from(worst) {

@@ -51,7 +51,7 @@ impl Table {
         self.regions.iter().any(of)
     }
 
-    /// The region for this state and the number of its entry.
+    /// The region for this state, the number of its entry, and its worst case.
     #[inline(always)]
     pub(super) fn find(
         &self,
@@ -59,14 +59,14 @@ impl Table {
         pc: u32,
         left: u64,
         fpu: bool,
-    ) -> Option<(&Region, u32)> {
+    ) -> Option<(&Region, u32, u32)> {
         let mut index = self.first(exact, pc);
         while index != 0 {
             let place = self.places.get(index as usize - 1)?;
             let entry = &place.entry;
             if left & entry.feels == entry.met && (fpu || !entry.fpu) {
                 let region = self.regions.get(place.region as usize)?;
-                return Some((region, place.number));
+                return Some((region, place.number, entry.worst));
             }
             index = place.next;
         }
