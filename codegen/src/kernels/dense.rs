@@ -37,6 +37,11 @@ impl DenseRow {
         self.targets * self.pair.weight_bytes()
     }
 
+    /// Whether a row is more than one iteration.
+    pub(super) fn loops(&self) -> bool {
+        self.targets / GROUP > UNROLL
+    }
+
     /// Adds the row at `row` to what is at `sink`.
     pub(super) fn emit(
         &self,

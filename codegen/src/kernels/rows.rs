@@ -30,6 +30,16 @@ impl RowKernel {
             RowKernel::Blocked(k) => k.symbol(),
         }
     }
+    /// Whether it does as well inside another loop as alone. Kernels that loop with most
+    /// registers in use do not: there they would spill, which costs more than a call.
+    pub(super) fn fits_in_a_loop(&self) -> bool {
+        match self {
+            RowKernel::Dense(k) => !k.loops(),
+            RowKernel::Conv(k) => k.pair().sink_bytes() == 2,
+            RowKernel::Sparse(_) | RowKernel::Blocked(_) => false,
+        }
+    }
+
     pub fn pair(&self) -> Pair {
         match self {
             RowKernel::Dense(k) => k.pair(),

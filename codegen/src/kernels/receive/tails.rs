@@ -1,5 +1,6 @@
 //! Row kernels that end the way of a packet: they stand once in the loop over the
-//! ring, and every range that needs one jumps there instead of calling it.
+//! ring, and every range that needs one jumps there instead of calling it. Only kernels
+//! that leave registers to the loop do ([`RowKernel::fits_in_a_loop`]).
 
 use super::super::builder::KernelBuilder;
 use super::super::rows::RowKernel;
@@ -17,15 +18,16 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// The tail of a range: of the only rows that are not listed.
+    /// The tail of a range: of the only rows that are not listed, if they are worth it.
     pub(super) fn of(range: &KeyRange, listing: &Listing) -> Option<Self> {
         let Carries::Spikes(blocks) = &range.carries else {
             return None;
         };
         let mut rest = blocks.iter().filter(|b| listing.number(b).is_none());
         let only = rest.next().filter(|_| rest.next().is_none())?;
-        Some(Self {
-            kernel: only.block.kernel(),
+        let kernel = only.block.kernel();
+        kernel.fits_in_a_loop().then_some(Self {
+            kernel,
             delay: only.delay,
         })
     }
