@@ -59,10 +59,10 @@ impl Executable {
         // does is sound: it contains no call and no trap; it reaches `core` only
         // at the offsets and with the types of fields that `cpu::dbt` took from
         // `offset_of!`, and writes to fields of type `bool` only 0 or 1; it
-        // reaches `memory` only behind a comparison of the 32-bit address with
-        // the number of bytes for which it was compiled, which
-        // `RegionCode::enter` compared with the length. Both are borrowed
-        // mutably, so nobody else sees them meanwhile.
+        // reaches `memory` only behind a comparison of a range of 32-bit
+        // addresses, which holds the access, with the number of bytes for which
+        // it was compiled, which `RegionCode::enter` compared with the length.
+        // Both are borrowed mutably, so nobody else sees them meanwhile.
         let entry_point = unsafe { std::mem::transmute::<*const u8, RegionEntry>(code) };
         entry_point(core, memory.as_mut_ptr(), budget, entry)
     }
