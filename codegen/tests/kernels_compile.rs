@@ -153,6 +153,7 @@ fn the_frame_and_the_rest() {
             block: 3,
             pixels: 49,
         },
+        taps: 49,
     };
     let layouts = |sink| {
         [

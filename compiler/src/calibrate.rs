@@ -1,7 +1,7 @@
 //! `--calibrate`: how often each population sends, by golden on recorded inputs.
 
 use crate::carried::{self, Carried};
-use crate::cli::{Align, InputArgs};
+use crate::cli::InputArgs;
 use crate::engines::{self, Feed, RunOptions};
 use crate::feed;
 use crate::front::data;
@@ -41,17 +41,11 @@ pub fn measure(
         .filter(|(_, n)| sends(&n.op))
         .map(|(id, _)| (id, Observable::Spikes))
         .collect();
-    let options = RunOptions {
-        align: Align::Raw,
-        threads: 0,
-        trace: None,
-        engine: runtime_sim::cpu::Engine::default(),
-    };
     let feed = Feed {
         set: &set,
         ports: &ports,
     };
-    let done = engines::golden(golden, network, feed, carried, &senders, options)?;
+    let done = engines::golden(golden, network, feed, carried, &senders, RunOptions::raw())?;
     let mut activity = Activity::default();
     for track in &done.tracks.recorded {
         for sample in &track.samples {
@@ -63,24 +57,5 @@ pub fn measure(
 
 /// Whether a node becomes a population that sends packets.
 fn sends(op: &Op) -> bool {
-    match op {
-        Op::Input { .. }
-        | Op::Lif { .. }
-        | Op::If { .. }
-        | Op::CubaLif { .. }
-        | Op::Threshold { .. }
-        | Op::Li { .. }
-        | Op::CubaLi { .. }
-        | Op::I { .. } => true,
-        Op::Output { .. }
-        | Op::Flatten { .. }
-        | Op::Delay { .. }
-        | Op::Affine { .. }
-        | Op::Linear { .. }
-        | Op::Scale { .. }
-        | Op::Conv1d { .. }
-        | Op::Conv2d { .. }
-        | Op::SumPool2d { .. }
-        | Op::AvgPool2d { .. } => false,
-    }
+    op.is_stateful() || matches!(op, Op::Input { .. } | Op::Threshold { .. })
 }

@@ -12,8 +12,8 @@ use crate::emit::Watch;
 use crate::options::Mapping;
 use crate::predict::{self, Predictions};
 use codegen::devices::level::AutoLevel;
-use ir::diag::Result;
-use ir::{Module, VertexId};
+use ir::diag::{Diagnostics, Result, Severity};
+use ir::{Code, Module, VertexId};
 use passes::Plan;
 use passes::partition::cycle_limit;
 use std::collections::BTreeMap;
@@ -39,9 +39,11 @@ pub fn improve(first: Compiled, mapping: &mut Mapping, watch: &mut Watch) -> Res
             break;
         }
         mapping.corrections = last;
-        let Ok(next) = again(best.verified.module().clone(), mapping, watch) else {
+        let next = match again(best.verified.module().clone(), mapping, watch) {
+            Ok(next) => next,
             // A cut that has become too fine for the machine is no improvement.
-            break;
+            Err(errors) if no_room(&errors) => break,
+            Err(errors) => return Err(errors),
         };
         let found = predictions(&next, mapping)?;
         last = corrections(next.verified.module(), &found, &mapping.corrections);
@@ -64,6 +66,18 @@ pub fn improve(first: Compiled, mapping: &mut Mapping, watch: &mut Watch) -> Res
         best.images = images;
     }
     Ok(best)
+}
+
+/// Whether a cut failed only because it does not fit: memory, PEs, keys, tables, code.
+fn no_room(errors: &Diagnostics) -> bool {
+    let limit = |code| {
+        matches!(
+            code,
+            Code::DoesNotFit | Code::KeysExhausted | Code::TableFull | Code::CodegenLimit
+        )
+    };
+    let mut failed = errors.0.iter().filter(|d| d.severity == Severity::Error);
+    failed.all(|d| limit(d.code))
 }
 
 fn predictions(compiled: &Compiled, mapping: &Mapping) -> Result<Predictions> {

@@ -6,6 +6,8 @@
 mod patterns;
 #[path = "cpu_dbt/program.rs"]
 mod program;
+#[path = "cpu_support/mod.rs"]
+mod support;
 
 use program::{CODE, DATA, DEVICE, HANDLER, MEMORY, Program, Rng, STACK, random};
 use runtime_sim::cpu::{BusError, Core, Costs, Effects, Engine, Exit, Memory, Mmio, Size};
@@ -229,4 +231,37 @@ fn random_programs_are_alike() {
         .ok()
         .and_then(|n| n.parse().ok());
     run(0..count.unwrap_or(1000));
+}
+
+/// Distances from a register that reach 2^31: the word behind the last one of SRAM must not
+/// pass as a neighbour of the last.
+#[test]
+fn accesses_far_from_their_base_are_checked() {
+    let code = [
+        0xf100,
+        0x41fe, // add r1, r0, #0x7f000000
+        0xf501,
+        0x017f, // add r1, r1, #0xff0000
+        0xf501,
+        0x417f, // add r1, r1, #0xff00
+        0xf101,
+        0x01f8, // add r1, r1, #0xf8
+        0x680a, // ldr r2, [r1]
+        0x684b, // ldr r3, [r1, #4]
+        support::END,
+    ];
+    for engine in [Engine::Interpreter, Engine::Translator] {
+        let mut bench = support::Bench::new(&code);
+        let end = bench.memory.size() as u32;
+        support::put(&mut bench.memory, end - 4, &[0x1234_5678]);
+        bench.core.set_engine(engine);
+        bench.core.regs[0] = (end - 4).wrapping_sub(0x7fff_fff8);
+        bench.core.regs[3] = 7;
+        bench.fault();
+        assert_eq!(
+            bench.core.regs[1..4],
+            [end - 4, 0x1234_5678, 7],
+            "{engine:?}"
+        );
+    }
 }

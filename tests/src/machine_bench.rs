@@ -1,8 +1,9 @@
 //! Machines of a few PEs whose programs are kernels of a test: each PE starts one when the
 //! host starts the machine, and handlers for the interrupts that the test names.
 
+use codegen::devices::Packets;
 use codegen::frame::vectors;
-use codegen::kernels::{Addressing, Kernel, build};
+use codegen::kernels::{Addressing, Kernel, KernelBuilder, build};
 use codegen::thumb::{self, MachineFunction, apply_reloc};
 use ir::Target;
 use ir::geometry::{ChipCoord, GlobalPe, PeCoord};
@@ -27,6 +28,19 @@ pub struct Guest {
     pub interrupts: Vec<(u32, &'static str)>,
     /// Contents from `DATA.start` on.
     pub data: Vec<u8>,
+}
+
+/// Takes the packet that waits and notes six words of it at `at`: its first word, four of
+/// payload, and its key.
+pub fn note_packet(kb: &mut KernelBuilder<'_>, packets: &Packets, at: u32) {
+    let first = packets.first(kb);
+    kb.store_at(first, at);
+    for n in 0..4 {
+        let word = packets.word(kb, n);
+        kb.store_at(word, at + 4 + 4 * n);
+    }
+    let key = packets.take(kb);
+    kb.store_at(key, at + 20);
 }
 
 /// A PE of chip (0, 0).

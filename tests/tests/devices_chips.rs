@@ -3,14 +3,14 @@
 use codegen::devices::Packets;
 use codegen::devices::dma::sram_address;
 use codegen::devices::packet::{Kind, core_key};
-use codegen::kernels::{Addressing, Kernel, KernelBuilder, build};
+use codegen::kernels::{Addressing, Kernel, build};
 use ir::image::Coupling;
 use ir::key::KeyMask;
 use ir::machine::Machine as Topology;
 use ir::routing::{Link, RoutingEntry, Targets};
 use ir::{ChipCoord, GlobalPe, Target};
 use runtime_sim::{Injection, Machine, inject::Chance};
-use tests::machine_bench::{Guest, Ran, images_on, pe, run_images, sample};
+use tests::machine_bench::{Guest, Ran, images_on, note_packet, pe, run_images, sample};
 
 const NOTES: u32 = 0x1_e000;
 
@@ -41,17 +41,6 @@ fn sender(packets: Vec<(Kind, u32, Vec<u32>)>) -> Kernel {
     })
 }
 
-fn note(kb: &mut KernelBuilder<'_>, packets: &Packets, at: u32) {
-    let first = packets.first(kb);
-    kb.store_at(first, at);
-    for n in 0..4 {
-        let word = packets.word(kb, n);
-        kb.store_at(word, at + 4 + 4 * n);
-    }
-    let key = packets.take(kb);
-    kb.store_at(key, at + 20);
-}
-
 /// Takes `n` packets as they come, and notes them.
 fn receiver(n: u32) -> Kernel {
     build("receiver", 0, Addressing::Guest, move |kb, _| {
@@ -59,7 +48,7 @@ fn receiver(n: u32) -> Kernel {
         packets.enable(kb, false);
         for k in 0..n {
             packets.poll(kb);
-            note(kb, &packets, NOTES + 32 * k);
+            note_packet(kb, &packets, NOTES + 32 * k);
         }
     })
 }

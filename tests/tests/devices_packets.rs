@@ -8,7 +8,7 @@ use codegen::kernels::{Addressing, IntCC, Kernel, KernelBuilder, build};
 use ir::Target;
 use ir::image::Coupling;
 use runtime_sim::Machine;
-use tests::machine_bench::{Guest, images, pe, place, route, run, sample};
+use tests::machine_bench::{Guest, images, note_packet, pe, place, route, run, sample};
 
 const FROM: u32 = 0x8000;
 const NOTES: u32 = 0x1_e000;
@@ -31,20 +31,9 @@ fn receiver(n: u32) -> Kernel {
         packets.enable(kb, false);
         for k in 0..n {
             packets.poll(kb);
-            take(kb, &packets, NOTES + 32 * k);
+            note_packet(kb, &packets, NOTES + 32 * k);
         }
     })
-}
-
-fn take(kb: &mut KernelBuilder<'_>, packets: &Packets, at: u32) {
-    let first = packets.first(kb);
-    kb.store_at(first, at);
-    for n in 0..4 {
-        let word = packets.word(kb, n);
-        kb.store_at(word, at + 4 + 4 * n);
-    }
-    let key = packets.take(kb);
-    kb.store_at(key, at + 20);
 }
 
 fn noted(ran: &tests::machine_bench::Ran, who: ir::geometry::PeCoord, k: u32) -> [u32; 6] {
@@ -87,7 +76,7 @@ fn a_packet_interrupts_a_pe_that_sleeps() {
         Packets::of(&target()).enable(kb, true);
     });
     let handler = build("handler", 0, Addressing::Guest, |kb, _| {
-        take(kb, &Packets::of(&target()), NOTES);
+        note_packet(kb, &Packets::of(&target()), NOTES);
     });
     let message = build("message", 0, Addressing::Guest, |kb, _| {
         let n = kb.load_at(NOTES + 0x40);
@@ -141,7 +130,7 @@ fn wide_multicast_goes_by_the_table_and_direct_packets_past_it() {
         kb.call("listener", &[]);
         let packets = Packets::of(&target());
         packets.poll(kb);
-        take(kb, &packets, NOTES);
+        note_packet(kb, &packets, NOTES);
     });
     let mut b_guest = Guest::new(b, first);
     b_guest.kernels.push(listener.clone());
@@ -274,7 +263,7 @@ fn memory_packets_write_and_read_another_pe() {
         send(kb, Kind::MemoryWrite, at, &words);
         send(kb, Kind::MemoryRead { words: 4 }, at, &[]);
         packets.poll(kb);
-        take(kb, &packets, NOTES);
+        note_packet(kb, &packets, NOTES);
         // Nobody's memory.
         send(
             kb,
@@ -312,7 +301,7 @@ fn a_full_queue_drops_and_counts_and_unknown_cores_are_lost() {
         let dropped = packets.dropped(kb);
         kb.store_at(dropped, NOTES + 0x100);
         for k in 0..5 {
-            take(kb, &packets, NOTES + 32 * k);
+            note_packet(kb, &packets, NOTES + 32 * k);
         }
     });
     let ran = run(

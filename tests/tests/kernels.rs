@@ -182,6 +182,7 @@ impl Wired {
                     row,
                     kernel: (place, per_channel),
                     source,
+                    taps: 0,
                 };
                 (contents::taps(&ends, c, row, source), layout)
             }

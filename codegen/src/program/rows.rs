@@ -113,10 +113,14 @@ impl<'a> Site<'a> {
                 let row = ConvRow::new(pair, block_channels(self.population));
                 let elements = (conv.kernel[0] * conv.kernel[1]) as u32;
                 let kernel = self.region(RegionKind::Kernel { projection: id })?;
+                let pixels = self.pixels(&self.ends(projection, source), conv)?;
+                let region = self.rows_region(id, projection, source)?;
+                let taps = region.map_or(0, |r| r.bytes.saturating_sub(pixels.table_bytes()) / 4);
                 RowLayout::Conv {
                     row,
                     kernel: (kernel.addr, elements * row.block_bytes()),
-                    source: self.pixels(&self.ends(projection, source), conv)?,
+                    source: pixels,
+                    taps,
                 }
             }
         })

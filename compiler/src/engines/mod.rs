@@ -41,6 +41,18 @@ pub struct RunOptions<'a> {
     pub engine: Engine,
 }
 
+impl RunOptions<'_> {
+    /// Rows are ticks as they were; all threads, nothing traced.
+    pub fn raw() -> Self {
+        Self {
+            align: Align::Raw,
+            threads: 0,
+            trace: None,
+            engine: Engine::default(),
+        }
+    }
+}
+
 /// The inputs of a run and the ports in the order that the network has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Feed<'a> {

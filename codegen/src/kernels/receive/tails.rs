@@ -1,6 +1,6 @@
 //! Row kernels that end the way of a packet: they stand once in the loop over the
-//! ring, and every range that needs one jumps there instead of calling it. Only kernels
-//! that leave registers to the loop do ([`RowKernel::fits_in_a_loop`]).
+//! ring, and every range that needs one jumps there instead of calling it. Only those
+//! do that are better off there ([`RowBlock::belongs_in_the_loop`]).
 
 use super::super::builder::KernelBuilder;
 use super::super::rows::RowKernel;
@@ -25,9 +25,8 @@ impl Tail {
         };
         let mut rest = blocks.iter().filter(|b| listing.number(b).is_none());
         let only = rest.next().filter(|_| rest.next().is_none())?;
-        let kernel = only.block.kernel();
-        kernel.fits_in_a_loop().then_some(Self {
-            kernel,
+        only.block.belongs_in_the_loop().then(|| Self {
+            kernel: only.block.kernel(),
             delay: only.delay,
         })
     }

@@ -113,8 +113,13 @@ impl Emitter<'_> {
     /// Checks that `count` units of `1 << log2` bytes at `address` may be reached and are
     /// aligned, and gives the host's address.
     pub(super) fn check(&mut self, reach: Reach, address: Value, log2: u32, count: u32) -> Value {
+        let bytes = (count << log2) as i32;
         let (root, at) = self.groups.origin(address);
-        let to = at.wrapping_add((count << log2) as i32);
+        // Distances are compared as they are, so an access whose distances wrap stands alone.
+        let (root, at, to) = match at.checked_add(bytes) {
+            Some(to) => (root, at, to),
+            None => (address, 0, bytes),
+        };
         match self.groups.find(reach, root, log2, at, to) {
             Some(number) => self.widen(number, at, to),
             None => self.new_check(reach, root, log2, at, to),

@@ -36,49 +36,44 @@ pub(super) fn multiple(hw1: u16, hw2: u16) -> Result<Op> {
 
 /// LDREX, STREX.
 fn exclusive_word(load: bool, rn: u8, hw2: u16) -> Result<Op> {
-    let (rt, rd) = (bits(hw2, 12, 4), bits(hw2, 8, 4));
     let offset = (hw2 & 0xff) * 4;
-    expect(!bad_reg(rt) && rn != 15)?;
-    if load {
-        expect(rd == 15)?;
-        let kind = LoadKind::W;
-        return Ok(Op::LoadExclusive {
-            kind,
-            rt,
-            rn,
-            offset,
-        });
-    }
-    expect(!bad_reg(rd) && rd != rn && rd != rt)?;
-    let kind = StoreKind::W;
-    Ok(Op::StoreExclusive {
-        kind,
-        rd,
-        rt,
-        rn,
-        offset,
-    })
+    let kinds = (LoadKind::W, StoreKind::W);
+    exclusive(load, kinds, bits(hw2, 8, 4), rn, hw2, offset)
 }
 
 /// LDREXB, LDREXH, STREXB, STREXH.
 fn exclusive_part(load: bool, half: bool, rn: u8, hw2: u16) -> Result<Op> {
-    let (rt, rd) = (bits(hw2, 12, 4), bits(hw2, 0, 4));
-    expect(bits(hw2, 8, 4) == 15 && !bad_reg(rt) && rn != 15)?;
-    let offset = 0;
+    expect(bits(hw2, 8, 4) == 15)?;
+    let kinds = match half {
+        true => (LoadKind::H, StoreKind::H),
+        false => (LoadKind::B, StoreKind::B),
+    };
+    exclusive(load, kinds, bits(hw2, 0, 4), rn, hw2, 0)
+}
+
+/// `rd` takes the status of a store; a load has ones in its place.
+fn exclusive(
+    load: bool,
+    (load_kind, store_kind): (LoadKind, StoreKind),
+    rd: u8,
+    rn: u8,
+    hw2: u16,
+    offset: u16,
+) -> Result<Op> {
+    let rt = bits(hw2, 12, 4);
+    expect(!bad_reg(rt) && rn != 15)?;
     if load {
         expect(rd == 15)?;
-        let kind = if half { LoadKind::H } else { LoadKind::B };
         return Ok(Op::LoadExclusive {
-            kind,
+            kind: load_kind,
             rt,
             rn,
             offset,
         });
     }
     expect(!bad_reg(rd) && rd != rn && rd != rt)?;
-    let kind = if half { StoreKind::H } else { StoreKind::B };
     Ok(Op::StoreExclusive {
-        kind,
+        kind: store_kind,
         rd,
         rt,
         rn,
