@@ -69,6 +69,9 @@ pub struct Bus {
     lines: u64,
     effects: Effects,
     acknowledged: Option<u64>,
+    /// The timer's interrupt came while the core was awake and was not acknowledged yet:
+    /// with that the next work begins.
+    pub late: bool,
 }
 
 impl Bus {
@@ -108,6 +111,7 @@ impl Bus {
             lines: 0,
             effects: Effects::default(),
             acknowledged: None,
+            late: false,
         }
     }
 
@@ -290,14 +294,16 @@ impl Mmio for Bus {
                 self.effects.stop |= self.clock.set_level(level, cycle);
             }
             Device::Timer(offset) => {
+                let due = self.timer.due();
                 if self.timer.write(offset, value, time)? {
                     self.acknowledged = Some(cycle);
+                    self.effects.stop |= self.late;
                 }
                 if !self.timer.line() {
                     self.effects.lower |= self.timer_line;
                 }
                 // The limit of the run depends on when the timer is due.
-                self.effects.stop = true;
+                self.effects.stop |= self.timer.due() != due;
             }
             Device::Comms(offset) => {
                 let listened = self.comms.listens();

@@ -87,8 +87,6 @@ struct Work {
     begun: u32,
     /// The core cycle in which the current one began.
     since: Option<u64>,
-    /// An interrupt came while the core was awake and was not acknowledged yet.
-    late: bool,
     /// First entry of `PeStats::missed` that belongs to the current work.
     missed_from: usize,
     /// The core cycle and the time since which the core has been awake without a new
@@ -527,7 +525,7 @@ impl Pe {
         self.stats.sent_payloads += sent.iter().filter(|p| p.payload.is_some()).count() as u64;
         self.sent.extend(sent.drain(..).map(|p| (p, tick)));
         if let Some(cycle) = self.bus.take_acknowledged()
-            && self.work.late
+            && self.bus.late
         {
             self.end_work(cycle);
             self.begin_work(cycle, session)?;
@@ -567,7 +565,7 @@ impl Pe {
         let line = self.bus.timer.line();
         self.core.set_irq_level(self.fixed.timer_line, line);
         if awake {
-            self.work.late = true;
+            self.bus.late = true;
         } else if self.core.can_run() {
             let cycle = self.bus.clock.to_cycle(due);
             self.begin_work(cycle, session)?;
@@ -593,7 +591,7 @@ impl Pe {
         self.note(self.bus.clock.to_time(at), What::WorkBegins { tick });
         self.work.begun += 1;
         self.work.since = Some(at);
-        self.work.late = false;
+        self.bus.late = false;
         self.work.fuel_from = (at, self.bus.clock.to_time(at));
         Ok(())
     }
@@ -642,7 +640,7 @@ impl Pe {
             self.bus.comms.outbox().clear();
             self.bus.service(&mut self.memory);
             if let Some(cycle) = self.bus.take_acknowledged()
-                && self.work.late
+                && self.bus.late
             {
                 // What follows belongs to a tick that was only begun.
                 self.end_work(cycle);

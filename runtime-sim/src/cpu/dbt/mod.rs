@@ -346,30 +346,41 @@ impl Core {
             all: false,
         };
         // A handler's loops get hot before it has run often enough to know its ways; then
-        // it had better be one region than many. What comes behind an inexact result,
-        // though, is never entered at the beginning of a handler.
-        if self.engine == Engine::Auto
-            && exact
-            && let Some(handler) = self.handler(memory)
+        // it had better be one region than many.
+        let handler = match self.engine {
+            Engine::Auto => self.handler(memory),
+            _ => None,
+        };
+        let Some(handler) = handler else {
+            return self.take_region(here, code, memory);
+        };
+        if !code.blocks.ran(handler, HOT, HANDLER_RUNS) {
+            return false;
+        }
+        if !exact {
+            // What comes behind an inexact result is never entered at the beginning of a
+            // handler: the first loop that gets hot takes what can follow it.
+            let all = !code.dbt.holds(exact, self.pc);
+            return self.take_region(Wanted { all, ..here }, code, memory);
+        }
+        // What the handler's region holds goes on with it at its next entry.
+        if code.dbt.holds(exact, self.pc) {
+            return true;
+        }
+        let whole = Wanted {
+            pc: handler,
+            met: 0,
+            fpu: false,
+            all: true,
+            ..here
+        };
+        if code.dbt.regions_from(exact, handler) < MAX_REMADE
+            && !self.take_region(whole, code, memory)
         {
-            if !code.blocks.ran(handler, HOT, HANDLER_RUNS) {
-                return false;
-            }
-            let whole = Wanted {
-                pc: handler,
-                met: 0,
-                fpu: false,
-                all: true,
-                ..here
-            };
-            if code.dbt.regions_from(exact, handler) < MAX_REMADE
-                && !self.take_region(whole, code, memory)
-            {
-                return false;
-            }
-            if code.dbt.holds(exact, self.pc) {
-                return true;
-            }
+            return false;
+        }
+        if code.dbt.holds(exact, self.pc) {
+            return true;
         }
         self.take_region(here, code, memory)
     }
