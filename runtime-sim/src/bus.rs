@@ -339,8 +339,7 @@ impl Mmio for Bus {
                     .write(offset, value, &mut self.random, time, cycle)?;
             }
             Device::Outside(register) => {
-                let what = (addr, size);
-                let stall = self.outside.write(register, what, value, time)?;
+                let stall = self.outside.write(register, size, value, time)?;
                 self.stall(stall);
                 self.note_lines();
                 self.effects.stop = true;

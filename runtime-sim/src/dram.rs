@@ -96,12 +96,22 @@ impl Dram {
         Ok(())
     }
 
+    /// For how long an interface moves `len` bytes.
+    pub fn moving(&self, len: u32) -> u64 {
+        let len = len.next_multiple_of(self.alignment);
+        (u128::from(len) * self.units).div_ceil(self.per) as u64
+    }
+
+    /// When a transfer of `len` bytes that is done at `done` had its turn.
+    pub fn service(&self, done: u64, len: u32) -> u64 {
+        done.saturating_sub(self.latency + self.moving(len))
+    }
+
     /// A transfer takes its turn at `at`: when its last byte has moved. `offset` and
     /// `len` must have passed [`Dram::check`].
     fn reserve(&mut self, at: u64, offset: u32, len: u32) -> u64 {
         let interface = (offset / self.interface_bytes) as usize;
-        let len = len.next_multiple_of(self.alignment);
-        let moving = (u128::from(len) * self.units).div_ceil(self.per) as u64;
+        let moving = self.moving(len);
         let Some(free_at) = self.free_at.get_mut(interface) else {
             return at;
         };

@@ -217,7 +217,7 @@ impl Constants {
 
     /// What a network did, and its energy as far as it is known.
     pub fn of_network(&self, counts: &NetworkCounts) -> Network {
-        let bit_hops = counts.hops * self.flit_bits;
+        let bit_hops = (counts.hops + counts.data_hops) * self.flit_bits;
         let link_bits = counts.link_frames * self.frame_bits;
         let uj = |n: u64, each: Option<f64>| each.map(|j| n as f64 * j * 1e6);
         Network {
@@ -303,7 +303,8 @@ mod tests {
     fn the_network_has_energy_only_where_there_is_a_number() {
         let mut target = Target::spinnaker2();
         let counts = NetworkCounts {
-            hops: 1000,
+            hops: 700,
+            data_hops: 300,
             routed: 10,
             link_frames: 5,
             ..NetworkCounts::default()

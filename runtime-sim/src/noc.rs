@@ -11,7 +11,8 @@
 //! port of each QPE in either direction. A packet that finds a link taken waits in
 //! front of it, in a queue without end: the sender never sees a full transmit
 //! register. Packets are looked at in the order in which they were sent (of equals,
-//! by PE), and each reserves its whole path before the next one is looked at. A packet
+//! by PE), and each reserves its whole path before the next one is looked at. Flits of
+//! memory accesses (`chip::data`) take their part one by one, in the same order. A packet
 //! that comes by before the last stretch of reservations of a link begins passes
 //! unhindered; one that comes by within it waits for its end, also for packets that
 //! were sent before it but come by later. One packet for several PEs of
@@ -249,6 +250,14 @@ pub struct NetworkCounts {
     pub flits_waited: u64,
     /// Units of time that they waited in all.
     pub flit_wait: u64,
+    /// Flits of memory accesses between PEs and to DRAM.
+    pub data_flits: u64,
+    /// Links of meshes that they took.
+    pub data_hops: u64,
+    /// Those that found a link of a mesh or a port taken.
+    pub data_waited: u64,
+    /// Units of time that they waited in all.
+    pub data_wait: u64,
     /// Packets that event routers looked up.
     pub routed: u64,
     /// Those that found the engine busy.
@@ -290,6 +299,10 @@ impl NetworkCounts {
         self.hops += other.hops;
         self.flits_waited += other.flits_waited;
         self.flit_wait += other.flit_wait;
+        self.data_flits += other.data_flits;
+        self.data_hops += other.data_hops;
+        self.data_waited += other.data_waited;
+        self.data_wait += other.data_wait;
         self.routed += other.routed;
         self.router_waited += other.router_waited;
         self.router_wait += other.router_wait;
@@ -326,7 +339,7 @@ impl Taken {
     /// Takes it for `length` at `time` or as soon as possible; gives when that is.
     #[inline]
     fn take(&mut self, time: u64, length: u64) -> u64 {
-        if time >= self.to {
+        if time > self.to {
             self.from = time;
         } else if time + length <= self.from {
             return time;
@@ -346,6 +359,7 @@ pub struct Traffic {
     /// Packets that an engine's buffers hold.
     queue: u64,
     flit_wait: u64,
+    data_wait: u64,
     router_wait: u64,
 }
 
@@ -358,6 +372,7 @@ impl Traffic {
             engines: [Taken::default(); 3],
             queue: target.router.queue_packets.into(),
             flit_wait: 0,
+            data_wait: 0,
             router_wait: 0,
         }
     }
@@ -366,25 +381,21 @@ impl Traffic {
     pub fn reset(&mut self) {
         self.links.fill(Taken::default());
         self.engines = [Taken::default(); 3];
-        (self.flit_wait, self.router_wait) = (0, 0);
+        (self.flit_wait, self.data_wait, self.router_wait) = (0, 0, 0);
     }
 
     /// Moves what was waited for into `counts`, in whole units.
     pub fn count_waits(&mut self, counts: &mut NetworkCounts) {
         counts.flit_wait += self.flit_wait.div_ceil(FRACTION);
+        counts.data_wait += self.data_wait.div_ceil(FRACTION);
         counts.router_wait += self.router_wait.div_ceil(FRACTION);
-        (self.flit_wait, self.router_wait) = (0, 0);
+        (self.flit_wait, self.data_wait, self.router_wait) = (0, 0, 0);
     }
 
-    /// One flit over `links` and then, or before, over a port, at `time`.
+    /// One flit over `links` and the ports before and behind them, at `time`: when it is
+    /// out, and for how long it waited.
     #[inline]
-    fn travel(
-        &mut self,
-        links: &[u16],
-        time: u64,
-        [first, last]: [Option<usize>; 2],
-        counts: &mut NetworkCounts,
-    ) -> u64 {
+    fn pass(&mut self, links: &[u16], time: u64, [first, last]: [Option<usize>; 2]) -> (u64, u64) {
         let Timing { hop, flit, .. } = self.timing;
         let mut at = time;
         let mut wait = 0;
@@ -402,6 +413,19 @@ impl Traffic {
         if let Some(port) = last {
             at = take(port, at);
         }
+        (at, wait)
+    }
+
+    /// The same for a packet.
+    #[inline]
+    fn travel(
+        &mut self,
+        links: &[u16],
+        time: u64,
+        ports: [Option<usize>; 2],
+        counts: &mut NetworkCounts,
+    ) -> u64 {
+        let (at, wait) = self.pass(links, time, ports);
         counts.flits += 1;
         counts.hops += links.len() as u64;
         counts.flits_waited += u64::from(wait > 0);
@@ -433,33 +457,29 @@ impl Traffic {
         self.travel(mesh.away_from_router(to), time, [None, Some(port)], counts)
     }
 
-    /// A train of `flits`, one behind the other, from a QPE to another over the links
-    /// between them: when the first has left the mesh, and for how long it waited. No
-    /// other flit gets between them.
+    /// A packet from a QPE to another over the links between them.
     pub fn between(
         &mut self,
         (links, from, to): (&[u16], Place, Place),
-        flits: u64,
         time: u64,
         counts: &mut NetworkCounts,
-    ) -> (u64, u64) {
-        let length = flits * self.timing.flit;
-        let (mut at, mut wait) = (time, 0);
-        let mut take = |link: usize, at: u64| {
-            let start = self.links[link].take(at, length);
-            wait += start - at;
-            start
-        };
-        at = take(IN + usize::from(from) % PLACES, at);
-        for &link in links {
-            at = take(usize::from(link) % LINKS, at) + self.timing.hop;
-        }
-        at = take(OUT + usize::from(to) % PLACES, at);
-        counts.flits += flits;
-        counts.hops += links.len() as u64 * flits;
-        counts.flits_waited += if wait > 0 { flits } else { 0 };
-        self.flit_wait += wait;
-        (at, wait)
+    ) -> u64 {
+        self.travel(links, time, ends(from, to), counts)
+    }
+
+    /// A flit of a memory access from a QPE to another: for how long it waited.
+    pub fn data(
+        &mut self,
+        (links, from, to): (&[u16], Place, Place),
+        time: u64,
+        counts: &mut NetworkCounts,
+    ) -> u64 {
+        let (_, wait) = self.pass(links, time, ends(from, to));
+        counts.data_flits += 1;
+        counts.data_hops += links.len() as u64;
+        counts.data_waited += u64::from(wait > 0);
+        self.data_wait += wait;
+        wait
     }
 
     /// Through an engine of the event router.
@@ -476,6 +496,14 @@ impl Traffic {
         }
         start + self.timing.router
     }
+}
+
+/// The ports of a way from a QPE to another.
+fn ends(from: Place, to: Place) -> [Option<usize>; 2] {
+    [
+        Some(IN + usize::from(from) % PLACES),
+        Some(OUT + usize::from(to) % PLACES),
+    ]
 }
 
 /// Units between a PE and the event router where nothing is in the way: there, and
@@ -592,17 +620,20 @@ mod tests {
         let second = traffic.route(Engine::Multicast, other, &mut counts);
         assert_eq!(second - first, FRACTION * 3 / 4);
         assert_eq!((counts.router_waited, counts.router_queue), (1, 1));
-        // A train of four flits through a port that is taken by another meanwhile.
+        // Data behind a packet on the same links, and a packet behind data.
         let path = mesh.path(from, place(2, 3)).expect("a path");
         let way = (path.as_slice(), from, place(2, 3));
-        let mut none = NetworkCounts::default();
-        let there = traffic.between(way, 4, 5000 * FRACTION, &mut none);
-        assert_eq!(there, (5005 * FRACTION, 0));
-        let behind = traffic.between(way, 2, 5001 * FRACTION, &mut none);
-        assert_eq!(behind, (5009 * FRACTION, 3 * FRACTION));
-        assert_eq!((none.flits, none.hops, none.flits_waited), (6, 6, 2));
-        traffic.flit_wait -= 3 * FRACTION;
+        let mut own = NetworkCounts::default();
+        let there = traffic.between(way, 5000 * FRACTION, &mut own);
+        assert_eq!(there, 5005 * FRACTION);
+        assert_eq!(traffic.data(way, 5000 * FRACTION, &mut own), FRACTION);
+        let behind = traffic.between(way, 5001 * FRACTION, &mut own);
+        assert_eq!(behind, 5007 * FRACTION);
+        assert_eq!((own.flits, own.hops, own.flits_waited), (2, 2, 1));
+        assert_eq!((own.data_flits, own.data_hops, own.data_waited), (1, 1, 1));
+        traffic.flit_wait -= FRACTION;
         traffic.count_waits(&mut counts);
         assert_eq!((counts.flit_wait, counts.router_wait), (1, 1));
+        assert_eq!(counts.data_wait, 1);
     }
 }

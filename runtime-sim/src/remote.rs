@@ -25,6 +25,10 @@ pub const MAX_BYTES: u32 = 1 << 20;
 pub enum Place {
     /// SRAM of a PE, which may be the asking one.
     Sram { pe: GlobalPe, addr: u32 },
+    /// The same of a PE of the own QPE, through the QPE's crossbar: only if it is shared.
+    Window { pe: GlobalPe, addr: u32 },
+    /// What PEs of the asking PE's QPE share: bit p is the SRAM of PE p.
+    Share,
     /// DRAM of the asking PE's chip.
     Dram { offset: u32 },
     /// A lock of the chip: reading takes it and gives a word that says whether it was
@@ -53,11 +57,29 @@ pub enum Kind {
 /// One access to memory outside a PE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Machine time at which it happens.
+    /// Machine time at which it happens if nothing is in the way.
     pub at: u64,
+    /// Machine time before that at which its first flit enters the mesh; 0 if it does
+    /// not go over the mesh.
+    pub over: u64,
     /// Who asked: see [`owner`].
     pub tag: u32,
     pub kind: Kind,
+}
+
+/// When a request that is made is to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// See [`Request`].
+    pub at: u64,
+    pub over: u64,
+}
+
+impl Reach {
+    /// At `at`, without a way over the mesh.
+    pub fn beside(at: u64) -> Self {
+        Self { at, over: 0 }
+    }
 }
 
 /// The answer to a request.
@@ -109,6 +131,8 @@ pub enum RemoteFault {
     Busy,
     /// No such command.
     Command,
+    /// Its PE does not share its SRAM in the window.
+    Closed,
 }
 
 impl RemoteFault {
@@ -123,6 +147,7 @@ impl RemoteFault {
             Self::Length => 6,
             Self::Busy => 7,
             Self::Command => 8,
+            Self::Closed => 9,
         }
     }
 }
@@ -138,6 +163,7 @@ impl fmt::Display for RemoteFault {
             Self::Length => "no bytes, or too many",
             Self::Busy => "the device was busy",
             Self::Command => "no such command",
+            Self::Closed => "the other PE does not share its memory",
         })
     }
 }
@@ -153,6 +179,7 @@ pub struct AddressMap {
     dram_bytes: u32,
     locks: u32,
     lock_count: u32,
+    share: u32,
 }
 
 impl AddressMap {
@@ -166,6 +193,7 @@ impl AddressMap {
             dram_bytes: target.dram.bytes,
             locks: target.ipi.locks,
             lock_count: target.ipi.lock_count,
+            share: target.ipi.base.wrapping_add(target.ipi.share_config),
         }
     }
 
@@ -180,7 +208,10 @@ impl AddressMap {
                 pe: PeCoord::new(pe.pe.x(), pe.pe.y(), p)?,
             };
             let addr = in_window & ((1 << self.sram_shift) - 1);
-            return Some(Place::Sram { pe, addr });
+            return Some(Place::Window { pe, addr });
+        }
+        if addr == self.share {
+            return Some(Place::Share);
         }
         let in_dram = addr.wrapping_sub(self.dram_base);
         if addr >= self.dram_base && in_dram < self.dram_bytes {
@@ -203,11 +234,6 @@ impl AddressMap {
         None
     }
 
-    /// Whether `addr` lies in the window of the own QPE.
-    pub fn in_window(&self, addr: u32) -> bool {
-        addr >= self.window_base && (addr - self.window_base) >> self.sram_shift < 4
-    }
-
     /// Bytes of local SRAM, on every PE.
     pub fn sram_bytes(&self) -> u32 {
         self.sram_bytes
@@ -224,12 +250,14 @@ pub fn lookahead(target: &Target, coupling: Coupling) -> u64 {
     }
 }
 
-/// Machine time of ways over a chip's mesh. Contention is not modelled for memory.
+/// Machine time of ways over an empty mesh; what is in the way makes them longer (see
+/// `chip::data`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mesh {
     hop: u64,
     ends: u64,
     bytes_per_cycle: u32,
+    flit_bytes: u32,
 }
 
 impl Mesh {
@@ -241,12 +269,37 @@ impl Mesh {
             hop: noc(target.router.hop_cycles),
             ends: noc(target.remote.entry_cycles.saturating_mul(2)),
             bytes_per_cycle: target.dma.bytes_per_cycle,
+            flit_bytes: target.remote.flit_bytes,
         }
     }
 
     /// From one PE into the NoC, over it, and out of it at another.
     pub fn way(&self, from: PeCoord, to: PeCoord) -> u64 {
         self.hop * u64::from(from.hops(to)) + self.ends
+    }
+
+    /// When a request of `pe` reaches `place`, sent at `time`, what it carries taking
+    /// `moving` to pass. The way to DRAM is part of the latency of DRAM.
+    pub fn reach(&self, pe: PeCoord, place: Place, time: u64, moving: u64) -> Reach {
+        let reach = |way: u64, over: u64| Reach {
+            at: time.saturating_add(way),
+            over,
+        };
+        match place {
+            // Devices have no part in the crossbar: they reach the window as any memory.
+            Place::Sram { pe: to, .. } | Place::Window { pe: to, .. } => {
+                let way = self.way(pe, to.pe) + moving;
+                reach(way, way - self.entry())
+            }
+            // DRAM itself counts the time of the bytes.
+            Place::Dram { .. } => reach(self.entry(), 1),
+            Place::Lock { .. } | Place::Share => reach(self.entry(), 0),
+        }
+    }
+
+    /// Flits that `len` bytes take.
+    pub fn flits(&self, len: u32) -> u64 {
+        u64::from(len.div_ceil(self.flit_bytes).max(1))
     }
 
     /// From a PE into the NoC.
@@ -301,12 +354,19 @@ impl Port {
         Ok(())
     }
 
-    /// Asks at time `now` for `kind` at `at`, or later if that is too soon; gives the
-    /// time at which it happens. The caller must have the core return to the scheduler.
-    pub fn ask(&mut self, now: u64, at: u64, tag: u32, kind: Kind) -> Result<u64, BusError> {
+    /// Asks at time `now` for `kind` when `reach` says, or later if that is too soon;
+    /// gives the time at which it happens at the earliest. The caller must have the core
+    /// return to the scheduler.
+    pub fn ask(&mut self, now: u64, reach: Reach, tag: u32, kind: Kind) -> Result<u64, BusError> {
         self.declared(Coupling::Dma)?;
-        let at = at.max(now.saturating_add(self.lookahead));
-        self.asked.push(Request { at, tag, kind });
+        let at = reach.at.max(now.saturating_add(self.lookahead));
+        let over = reach.over;
+        self.asked.push(Request {
+            at,
+            over,
+            tag,
+            kind,
+        });
         Ok(at)
     }
 
@@ -358,8 +418,10 @@ mod tests {
         let map = AddressMap::new(&Target::spinnaker2());
         let me = at(2, 5, 1);
         let sram = |pe, addr| Some(Place::Sram { pe, addr });
-        assert_eq!(map.place(me, 0x0008_0010), sram(at(2, 5, 0), 0x10));
-        assert_eq!(map.place(me, 0x000f_fffc), sram(at(2, 5, 3), 0x1_fffc));
+        let window = |pe, addr| Some(Place::Window { pe, addr });
+        assert_eq!(map.place(me, 0x0008_0010), window(at(2, 5, 0), 0x10));
+        assert_eq!(map.place(me, 0x000f_fffc), window(at(2, 5, 3), 0x1_fffc));
+        assert_eq!(map.place(me, 0xf200_0220), Some(Place::Share));
         let id = u32::from(at(6, 1, 2).pe.id());
         let noc = 0xf000_0000 | id << 17 | 0x1234;
         assert_eq!(map.place(me, noc), sram(at(6, 1, 2), 0x1234));
@@ -382,7 +444,6 @@ mod tests {
         ] {
             assert_eq!(map.place(me, nobody), None, "{nobody:#x}");
         }
-        assert!(map.in_window(0x8_0000) && !map.in_window(0x10_0000) && !map.in_window(0));
     }
 
     #[test]
@@ -393,18 +454,24 @@ mod tests {
             len: 16,
         };
         let mut none = Port::new(&target, Coupling::None);
-        assert!(none.ask(10, 500, owner::DMA, read()).is_err());
+        assert!(
+            none.ask(10, Reach::beside(500), owner::DMA, read())
+                .is_err()
+        );
         assert_eq!(none.undeclared(), Some(Coupling::Dma));
         let mut dma = Port::new(&target, Coupling::Dma);
-        assert_eq!(dma.ask(10, 500, owner::DMA, read()), Ok(500));
-        assert_eq!(dma.ask(10, 20, owner::DMA, read()), Ok(110));
+        assert_eq!(dma.ask(10, Reach::beside(500), owner::DMA, read()), Ok(500));
+        assert_eq!(dma.ask(10, Reach::beside(20), owner::DMA, read()), Ok(110));
         assert_eq!(
             (dma.first(), dma.take().count(), dma.first()),
             (110, 2, u64::MAX)
         );
         assert!(dma.declared(Coupling::Window).is_err());
         let mut window = Port::new(&target, Coupling::Window);
-        assert_eq!(window.ask(10, 10, owner::CORE, read()), Ok(13));
+        assert_eq!(
+            window.ask(10, Reach::beside(10), owner::CORE, read()),
+            Ok(13)
+        );
     }
 
     #[test]
@@ -413,5 +480,18 @@ mod tests {
         assert_eq!(mesh.way(at(1, 1, 0).pe, at(1, 1, 3).pe), 10);
         assert_eq!(mesh.way(at(1, 1, 0).pe, at(4, 6, 0).pe), 10 + 8 * 5);
         assert_eq!((mesh.entry(), mesh.moving(1), mesh.moving(33)), (5, 1, 3));
+        assert_eq!((mesh.flits(1), mesh.flits(16), mesh.flits(33)), (1, 1, 3));
+        let sram = Place::Sram {
+            pe: at(4, 6, 0),
+            addr: 0,
+        };
+        let reach = |place, moving| {
+            let reach = mesh.reach(at(1, 1, 0).pe, place, 1000, moving);
+            (reach.at, reach.over)
+        };
+        // The mesh is entered 5 after the start; 8 hops and 5 more to memory.
+        assert_eq!(reach(sram, 7), (1000 + 50 + 7, 40 + 5 + 7));
+        assert_eq!(reach(Place::Dram { offset: 0 }, 0), (1005, 1));
+        assert_eq!(reach(Place::Lock { index: 0 }, 0), (1005, 0));
     }
 }

@@ -503,3 +503,120 @@ fn what_happens_does_not_depend_on_how_closely_pes_are_coupled() {
         }
     }
 }
+
+/// The window of (2,3) with three of its PEs: the first runs `main`, the second `second`.
+fn window_pair(main: Kernel, second: Kernel) -> [Guest; 3] {
+    let data = 0x1234_5678_u32.to_le_bytes().to_vec();
+    [
+        Guest::new(pe(2, 3, 1), main),
+        Guest::new(pe(2, 3, 2), second).with_data(data.clone()),
+        Guest::new(pe(2, 3, 3), idle()).with_data(data),
+    ]
+}
+
+#[test]
+fn a_pe_shares_its_memory_when_its_qpe_says_so() {
+    let target = Target::spinnaker2();
+    let (a, b) = (pe(2, 3, 1), pe(2, 3, 2));
+    // b is closed at first; it works alone, then opens itself.
+    let owner = build("owner", 0, Addressing::Guest, |kb, _| {
+        let target = Target::spinnaker2();
+        let all = window::shared(kb, &target);
+        kb.store_at(all, NOTES);
+        let closed = kb.int(0b1011);
+        window::share(kb, &target, closed);
+        let one = kb.int(1);
+        kb.store_at(one, NOTES + 4);
+        delay(kb, 200);
+        // In its own window, and by the NoC, it is reached all the same.
+        let own = window::load(kb, &target, 2, FROM);
+        kb.store_at(own, FROM + 4);
+        let open = kb.int(15);
+        window::share(kb, &target, open);
+    });
+    let visitor = build("visitor", 0, Addressing::Guest, |kb, _| {
+        let target = Target::spinnaker2();
+        delay(kb, 50);
+        let seen = window::shared(kb, &target);
+        kb.store_at(seen, NOTES);
+        let third = window::load(kb, &target, 3, FROM);
+        kb.store_at(third, NOTES + 4);
+        let base = kb.int(sram_address(&target, pe(2, 3, 2), FROM));
+        let far = kb.read_device(base, 0);
+        kb.store_at(far, NOTES + 8);
+        let (look, found) = (kb.block(), kb.block());
+        kb.jump(look, &[]);
+        kb.enter(look);
+        let seen = window::shared(kb, &target);
+        let bit = kb.int(4);
+        let bit = kb.and(seen, bit);
+        let zero = kb.int(0);
+        let shut = kb.compare(IntCC::Equal, bit, zero);
+        kb.branch(shut, (look, &[]), (found, &[]));
+        kb.enter(found);
+        let word = window::load(kb, &target, 2, FROM + 4);
+        kb.store_at(word, NOTES + 12);
+    });
+    let ran = run(&target, Coupling::Window, &window_pair(visitor, owner));
+    assert_eq!(ran.word(b, NOTES), target.ipi.share_reset);
+    let notes = [0, 4, 8, 12].map(|at| ran.word(a, NOTES + at));
+    assert_eq!(notes, [0b1011, 0x1234_5678, 0x1234_5678, 0x1234_5678]);
+}
+
+#[test]
+fn what_is_not_shared_is_out_of_reach() {
+    let target = Target::spinnaker2();
+    let close = || {
+        build("close", 0, Addressing::Guest, |kb, _| {
+            let target = Target::spinnaker2();
+            let closed = kb.int(0b1011);
+            window::share(kb, &target, closed);
+        })
+    };
+    let access = |store: bool| {
+        build("access", 0, Addressing::Guest, move |kb, _| {
+            let target = Target::spinnaker2();
+            delay(kb, 50);
+            if store {
+                let one = kb.int(1);
+                window::store(kb, &target, one, 2, FROM);
+            } else {
+                let word = window::load(kb, &target, 2, FROM);
+                kb.store_at(word, NOTES);
+            }
+            delay(kb, 50);
+        })
+    };
+    let unknown = build("unknown", 0, Addressing::Guest, |kb, _| {
+        let bits = kb.int(16);
+        window::share(kb, &Target::spinnaker2(), bits);
+        delay(kb, 50);
+    });
+    for (main, says) in [
+        (access(false), "faulted"),
+        (access(true), "does not share"),
+        (unknown, "no such command"),
+    ] {
+        let images = images(&target, Coupling::Window, &window_pair(main, close()));
+        let mut machine = Machine::load(&images, &target).expect("the images load");
+        let errors = machine.run_sample(&sample()).expect_err("out of reach");
+        let text = format!("{errors:?}");
+        assert!(text.contains(says), "{text}");
+    }
+    // A transfer by DMA that names the window is refused, and says why.
+    let one = Transfer {
+        direction: Direction::Read,
+        local: TO,
+        remote: window::address(&target, 2, FROM),
+        length: 16,
+    };
+    let late = build("late", 0, Addressing::Guest, |kb, _| {
+        delay(kb, 50);
+        kb.call("transfers", &[]);
+    });
+    let mut guests = window_pair(late, close());
+    guests[0].kernels.push(transfers(&target, &[one], false));
+    let ran = run(&target, Coupling::Window, &guests);
+    let status = ran.word(pe(2, 3, 1), NOTES);
+    assert_eq!(status, RemoteFault::Closed.code() << 8);
+}

@@ -23,6 +23,20 @@ pub fn store(kb: &mut KernelBuilder<'_>, target: &Target, value: Value, p: u8, a
     kb.write_device(value, base, 0);
 }
 
+/// Which PEs of the own QPE share their SRAM in the window: bit p is PE p.
+pub fn shared(kb: &mut KernelBuilder<'_>, target: &Target) -> Value {
+    let base = kb.int(target.ipi.base + target.ipi.share_config);
+    kb.read_device(base, 0)
+}
+
+/// From now on PEs of the own QPE share their SRAM by the bits of `open`; an access in the
+/// window to that of another one fails. Who changes one bit takes a lock, unless nobody
+/// else of the QPE does so.
+pub fn share(kb: &mut KernelBuilder<'_>, target: &Target, open: Value) {
+    let base = kb.int(target.ipi.base + target.ipi.share_config);
+    kb.write_device(open, base, 0);
+}
+
 /// Takes lock `index` of the chip, waiting awake until it is free.
 pub fn lock(kb: &mut KernelBuilder<'_>, target: &Target, index: u32) {
     let addr = target.ipi.locks + 4 * index;

@@ -13,10 +13,15 @@ pub(super) fn check(target: &Target) -> Result<(), &'static str> {
     {
         return Err("[dram] needs interfaces of equal size in one window, and a speed");
     }
+    if d.port_x > 7 || d.port_y.saturating_add(d.interfaces) > 8 {
+        return Err("[dram] needs a place of the grid for the port of each interface");
+    }
     let costs = [
         target.dma.bytes_per_cycle,
         target.dma.setup_cycles,
         target.remote.window_stall,
+        target.remote.entry_cycles,
+        target.remote.flit_bytes,
     ];
     let shift = target.remote.sram_shift;
     if costs.contains(&0) || shift > 23 || target.memory.sram_bytes > 1 << shift {
@@ -49,8 +54,8 @@ pub(super) fn check(target: &Target) -> Result<(), &'static str> {
             "interrupt lines in [rings], [ipi], [dma], [timers] and [packet] must be below 64",
         );
     }
-    if i.lock_count > 1024 {
-        return Err("ipi.lock_count must be at most 1024");
+    if i.lock_count > 1024 || i.share_reset > 15 || !i.share_config.is_multiple_of(4) {
+        return Err("[ipi] needs at most 1024 locks, and share_config a word of 4 bits");
     }
     let p = &target.packet;
     let shifts = [

@@ -127,6 +127,7 @@ sections! {
     /// Addresses of memory outside a PE, and what a core pays for reaching it.
     Remote remote {
         sram_base: u32, sram_shift: u32, window_base: u32, window_stall: u32, entry_cycles: u32,
+        flit_bytes: u32,
     }
     /// Block DMA: register offsets in the communications controller, codes, costs, interrupt lines.
     Dma dma {
@@ -138,7 +139,7 @@ sections! {
     Ipi ipi {
         base: u32, feed_through: u32, feed_through_irq: u32, feed_through_lines: u32,
         regfile: u32, regfile_irq: u32, regfile_lines: u32, message_irq: u32,
-        locks: u32, lock_count: u32,
+        locks: u32, lock_count: u32, share_config: u32, share_reset: u32,
     }
     /// Timers 2 and 3, with the registers of timer 1.
     Timers timers { second_base: u32, second_irq: u32, third_base: u32, third_irq: u32, }
@@ -160,7 +161,7 @@ sections! {
     /// DRAM of a chip: its window, its rules, its speed.
     Dram dram {
         window_base: u32, bytes: u32, interfaces: u32, reserved_bytes: u32, alignment: u32,
-        bytes_per_second: u64, efficiency_percent: u64, latency_ns: u64,
+        bytes_per_second: u64, efficiency_percent: u64, latency_ns: u64, port_x: u32, port_y: u32,
     }
     /// Links between chips of a board (short) and between boards (long); a packet takes
     /// whole frames, latencies are cycles of `phy_hz`.

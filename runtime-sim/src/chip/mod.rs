@@ -4,10 +4,13 @@
 //! time. So what PEs send is kept until no PE can send anything earlier, and then
 //! goes its way in the order of (time, PE, number of the packet at its sender); a
 //! packet that comes over a link goes before those that are sent at the same time.
-//! Packets that are not plain multicast ([`parcels`]) go before both.
+//! Packets that are not plain multicast ([`parcels`]) go before both, flits of memory
+//! accesses ([`data`]) after all.
 
+mod data;
 mod parcels;
 
+pub(crate) use data::{Moved, Movement};
 pub(crate) use parcels::Parcel;
 
 use crate::coupled::Links;
@@ -16,6 +19,7 @@ use crate::mmio::comms::{Arrival, Packet};
 use crate::noc::{self, Engine, FRACTION, Mesh, NetworkCounts, Place, Traffic, units};
 use crate::pe::Pe;
 use crate::router::Router;
+use data::Data;
 use ir::Target;
 use ir::geometry::{ChipCoord, GlobalPe};
 use ir::image::ChipImage;
@@ -181,6 +185,8 @@ pub(crate) struct Chips {
     pub(crate) links: Option<Box<Links>>,
     /// Packets that are not plain multicast.
     parcels: Parcels,
+    /// Flits of memory accesses.
+    data: Data,
 }
 
 /// The smallest latency of any packet between `pes`, and from a router to one of them.
@@ -251,6 +257,7 @@ impl Chips {
             shuffle: None,
             links: None,
             parcels: Parcels::new(target),
+            data: Data::default(),
         }
     }
 
@@ -264,6 +271,7 @@ impl Chips {
         self.injections.clear();
         self.transit.clear();
         self.parcels.clear();
+        self.data.clear();
         for chip in &mut self.chips {
             chip.traffic.reset();
             chip.links.iter_mut().flatten().for_each(Outgoing::reset);
@@ -335,7 +343,7 @@ impl Chips {
     }
 
     /// Lets everything go its way that was sent, or came over a link, before `now`. No
-    /// PE will send anything before `now`. False if there was nothing.
+    /// PE will send anything before `now`. False if no packet moved.
     pub(crate) fn deliver(&mut self, pes: &mut [Pe], now: u64) -> bool {
         let end = now.saturating_mul(FRACTION);
         if self.injections.first() < now {
@@ -349,6 +357,11 @@ impl Chips {
                 None => u64::MAX,
             };
             let parcel = self.parcels.first();
+            let packets = parcel.min(arriving).min(injected.saturating_mul(FRACTION));
+            if self.data.first() < packets.min(end) {
+                self.move_data(packets.min(end));
+                continue;
+            }
             if parcel < end && parcel <= arriving && parcel <= injected.saturating_mul(FRACTION) {
                 self.move_parcel(pes);
                 any = true;

@@ -63,8 +63,6 @@ pub(crate) struct Parcels {
     last_link: bool,
     /// By chip that packets are for: the link that they take at each chip.
     ways: BTreeMap<u32, Box<[u8]>>,
-    /// Links of a mesh between two places.
-    paths: BTreeMap<(Place, Place), Box<[u16]>>,
 }
 
 impl Parcels {
@@ -76,7 +74,6 @@ impl Parcels {
             frames: [0, 32, 64, 96, 128].map(|bits| links::frames(target, bits)),
             last_link: target.packet.core_links != 0,
             ways: BTreeMap::new(),
-            paths: BTreeMap::new(),
         }
     }
 
@@ -93,7 +90,7 @@ impl Parcels {
 
     /// Units that any way takes at least which does not begin at a PE's router.
     pub(super) fn least(&self) -> u64 {
-        2 * self.mesh.entry()
+        self.mesh.entry()
     }
 
     fn add(&mut self, time: u64, parcel: Parcel, step: Step) {
@@ -115,7 +112,13 @@ impl Chips {
     /// Takes over what PEs have sent.
     pub(crate) fn post(&mut self, parcels: &mut Vec<Parcel>) {
         for parcel in parcels.drain(..) {
-            let time = parcel.sent.time.saturating_mul(FRACTION);
+            // Past the router, the way is that of data: with both ends.
+            let entry = match parcel.sent.way {
+                Way::Direct { .. } => self.parcels.mesh.entry(),
+                _ => 0,
+            };
+            let time = parcel.sent.time.saturating_add(entry);
+            let time = time.saturating_mul(FRACTION);
             self.parcels.add(time, parcel, Step::Leave);
         }
     }
@@ -153,30 +156,10 @@ impl Chips {
         };
         let to = y * 8 + x;
         let entry = self.parcels.mesh.entry() * FRACTION;
-        let at = units(self.travel(chip, (from, to), 1, time + entry).0 + entry);
+        let there = self.between(chip, (from, to), time);
+        let at = units(there + entry);
         for p in (0..4).filter(|p| mask >> (3 - p) & 1 != 0) {
             self.hand_over(pes, (chip, to, p), at, parcel);
-        }
-    }
-
-    /// Moves flits from QPE to QPE of a chip from `time` on: when the first of them has
-    /// left the mesh, and how much later that is than on a mesh of their own.
-    pub(crate) fn travel(
-        &mut self,
-        chip: u32,
-        (from, to): (Place, Place),
-        flits: u64,
-        time: u64,
-    ) -> (u64, u64) {
-        let mesh = &self.mesh;
-        let path = self.parcels.paths.entry((from, to));
-        let path = path.or_insert_with(|| mesh.path(from, to).unwrap_or_default().into());
-        match self.chips.get_mut(chip as usize) {
-            Some(chip) => {
-                let way = (path.as_ref(), from, to);
-                chip.traffic.between(way, flits, time, &mut self.counts)
-            }
-            None => (time, 0),
         }
     }
 

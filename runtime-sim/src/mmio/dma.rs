@@ -214,13 +214,15 @@ impl Dma {
             return Err(RemoteFault::Outside);
         }
         match self.map.place(self.pe, self.remote) {
-            Some(place @ (Place::Sram { .. } | Place::Dram { .. })) => Ok(Transfer {
-                direction,
-                local: self.local,
-                place,
-                length: self.length,
-                since,
-            }),
+            Some(place @ (Place::Sram { .. } | Place::Window { .. } | Place::Dram { .. })) => {
+                Ok(Transfer {
+                    direction,
+                    local: self.local,
+                    place,
+                    length: self.length,
+                    since,
+                })
+            }
             _ => Err(RemoteFault::Outside),
         }
     }
@@ -236,28 +238,24 @@ impl Dma {
         let State::Starting(t) = self.state else {
             return;
         };
-        let moving = self.mesh.moving(t.length);
-        let (way, moving) = match t.place {
-            Place::Sram { pe, .. } => (self.mesh.way(self.pe.pe, pe.pe), moving),
-            // DRAM itself counts the time of the bytes.
-            Place::Dram { .. } | Place::Lock { .. } => (self.mesh.entry(), 0),
-        };
-        let (at, kind) = match t.direction {
+        let (moving, kind) = match t.direction {
             Direction::Read => {
                 let len = t.length;
-                (way, Kind::Read { from: t.place, len })
+                (0, Kind::Read { from: t.place, len })
             }
             Direction::Write => {
                 // `transfer` has checked that these bytes exist.
                 let bytes = memory.read(t.local, t.length as usize).unwrap_or_default();
                 let bytes = bytes.to_vec();
-                (way + moving, Kind::Write { to: t.place, bytes })
+                let moving = self.mesh.moving(t.length);
+                (moving, Kind::Write { to: t.place, bytes })
             }
         };
-        let at = t.since + self.setup + at;
+        let start = t.since + self.setup;
+        let reach = self.mesh.reach(self.pe.pe, t.place, start, moving);
         self.state = State::Waiting(t);
         // The command was taken only with the coupling declared.
-        let _ = port.ask(t.since, at, owner::DMA, kind);
+        let _ = port.ask(t.since, reach, owner::DMA, kind);
     }
 
     /// The other side has answered.

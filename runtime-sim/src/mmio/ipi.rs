@@ -5,7 +5,7 @@
 //! of it is theirs to know.
 
 use crate::cpu::BusError;
-use crate::remote::{Kind, Mesh, Port, owner};
+use crate::remote::{Kind, Mesh, Place, Port, Reach, owner};
 use ir::Target;
 use ir::geometry::{GlobalPe, PeCoord};
 use ir::image::Coupling;
@@ -73,28 +73,28 @@ impl Ipi {
         time: u64,
     ) -> Result<(), BusError> {
         let (pe, lines) = self.lines(offset, value).ok_or(BusError::Refused)?;
-        self.send(port, pe, lines, time)
-    }
-
-    /// Pulses of `lines` at `pe`.
-    pub fn send(
-        &self,
-        port: &mut Port,
-        pe: GlobalPe,
-        lines: u64,
-        time: u64,
-    ) -> Result<(), BusError> {
         port.declared(Coupling::Window)?;
         if lines == 0 {
             return Ok(());
         }
-        let at = time + self.mesh.way(self.pe.pe, pe.pe);
-        port.ask(time, at, owner::IPI, Kind::Interrupt { pe, lines })?;
+        // The register file is the own QPE's.
+        let reach = Reach::beside(time + self.mesh.way(self.pe.pe, pe.pe));
+        port.ask(time, reach, owner::IPI, Kind::Interrupt { pe, lines })?;
+        Ok(())
+    }
+
+    /// Sends the packet that pulses the message line of `pe`.
+    pub fn send_message(&self, port: &mut Port, pe: GlobalPe, time: u64) -> Result<(), BusError> {
+        port.declared(Coupling::Window)?;
+        let lines = self.message_line();
+        let place = Place::Sram { pe, addr: 0 };
+        let reach = self.mesh.reach(self.pe.pe, place, time, 0);
+        port.ask(time, reach, owner::IPI, Kind::Interrupt { pe, lines })?;
         Ok(())
     }
 
     /// The pulse that a message gives.
-    pub fn message_line(&self) -> u64 {
+    fn message_line(&self) -> u64 {
         1u64.checked_shl(self.registers.message_irq).unwrap_or(0)
     }
 

@@ -164,7 +164,7 @@ impl Outside {
     pub fn write(
         &mut self,
         register: Register,
-        (addr, size): (u32, Size),
+        size: Size,
         value: u32,
         time: u64,
     ) -> Result<u64, BusError> {
@@ -188,7 +188,7 @@ impl Outside {
             }
             Register::Memory(place) => {
                 let what = (size, value);
-                self.window.write(&mut self.port, addr, place, what, time)
+                self.window.write(&mut self.port, place, what, time)
             }
         }
     }

@@ -5,9 +5,13 @@
 //! has carried it out, and repeated then; the stall is charged when it succeeds. A
 //! store in the window stalls the core as a load does, one that goes over the NoC is
 //! posted: it costs the core nothing, and is known to have failed only later.
+//!
+//! `share_config` of the QPE's register file says which PEs of the QPE share their SRAM in
+//! the window; any of the four may write it. It has no part in what goes by the NoC, nor
+//! in what a PE does in its own SRAM.
 
 use crate::cpu::{BusError, Size};
-use crate::remote::{AddressMap, Completion, Kind, Mesh, Place, Port, RemoteFault, owner};
+use crate::remote::{AddressMap, Completion, Kind, Mesh, Place, Port, Reach, RemoteFault, owner};
 use ir::Target;
 use ir::geometry::GlobalPe;
 use ir::image::Coupling;
@@ -64,16 +68,17 @@ impl Window {
         self.map.place(self.pe, addr)
     }
 
-    /// From the access to the memory, and from there back.
-    fn ways(&self, addr: u32, place: Place) -> (u64, u64) {
-        match place {
-            Place::Sram { .. } if self.map.in_window(addr) => (self.stall, 0),
-            Place::Sram { pe, .. } => (
-                self.mesh.way(self.pe.pe, pe.pe),
-                self.mesh.way(pe.pe, self.pe.pe),
-            ),
-            Place::Dram { .. } | Place::Lock { .. } => (self.mesh.entry(), self.mesh.entry()),
-        }
+    /// From an access at `time` to the memory, and the time from there back.
+    fn ways(&self, place: Place, time: u64) -> (Reach, u64) {
+        let back = match place {
+            // The crossbar of the QPE, and its register file.
+            Place::Window { .. } | Place::Share => {
+                return (Reach::beside(time + self.stall), 0);
+            }
+            Place::Sram { pe, .. } => self.mesh.way(pe.pe, self.pe.pe),
+            Place::Dram { .. } | Place::Lock { .. } => self.mesh.entry(),
+        };
+        (self.mesh.reach(self.pe.pe, place, time, 0), back)
     }
 
     /// Loads; gives the value and the time for which the core stalls.
@@ -91,12 +96,12 @@ impl Window {
             let value = answer.outcome.map_err(|_| BusError::Unmapped)?;
             return Ok((value, answer.done - time));
         }
-        let (there, back) = self.ways(addr, place);
+        let (there, back) = self.ways(place, time);
         let kind = Kind::Read {
             from: place,
             len: size.bytes(),
         };
-        let at = port.ask(time, time + there, LOAD, kind)?;
+        let at = port.ask(time, there, LOAD, kind)?;
         self.waiting = Some((load, back));
         port.block(at);
         Err(BusError::Refused)
@@ -106,19 +111,18 @@ impl Window {
     pub fn write(
         &mut self,
         port: &mut Port,
-        addr: u32,
         place: Place,
         (size, value): (Size, u32),
         time: u64,
     ) -> Result<u64, BusError> {
         port.declared(Coupling::Window)?;
         let bytes = value.to_le_bytes();
-        let (there, back) = self.ways(addr, place);
+        let (there, back) = self.ways(place, time);
         let kind = Kind::Write {
             to: place,
             bytes: bytes[..size.bytes() as usize].to_vec(),
         };
-        port.ask(time, time + there, STORE, kind)?;
+        port.ask(time, there, STORE, kind)?;
         self.accesses += 1;
         Ok(if back == 0 { self.stall } else { 0 })
     }

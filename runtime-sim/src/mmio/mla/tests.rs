@@ -255,11 +255,9 @@ fn remote_parts_are_fetched_first_and_sent_last() {
     let asked: Vec<_> = t.port.take().collect();
     let place = |p: u8, addr| Place::Sram { pe: pe(p), addr };
     let kinds: Vec<_> = asked.iter().map(|r| (r.tag, r.kind.clone())).collect();
-    let read = |n, p, addr| {
-        let from = place(p, addr);
-        (owner::MLA | 4 | n, Kind::Read { from, len: 2 })
-    };
-    assert_eq!(kinds, [read(0, 2, A), read(1, 1, B)]);
+    let read = |n, from| (owner::MLA | 4 | n, Kind::Read { from, len: 2 });
+    let window = Place::Window { pe: pe(1), addr: B };
+    assert_eq!(kinds, [read(0, place(2, A)), read(1, window)]);
     assert!(asked.iter().all(|r| r.at >= 1000 + t.port.lookahead()));
     let answer = |tag, at, data: &[u8]| Completion {
         at,

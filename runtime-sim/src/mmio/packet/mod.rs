@@ -29,7 +29,7 @@ pub use kinds::{Coming, Kind, Payload, Sent, Way};
 use crate::cpu::BusError;
 use crate::mmio::comms::OUTBOX_LIMIT;
 use crate::mmio::ipi::Ipi;
-use crate::remote::{AddressMap, Completion, Kind as Access, Mesh, Place, Port, owner};
+use crate::remote::{AddressMap, Completion, Kind as Access, Mesh, Place, Port, Reach, owner};
 use ir::Target;
 use ir::geometry::{ChipCoord, GlobalPe, PeCoord};
 use ir::image::Coupling;
@@ -347,7 +347,7 @@ impl Packets {
                     pe: here(key)?,
                     ..self.pe
                 };
-                return ipi.send(port, to, ipi.message_line(), time);
+                return ipi.send_message(port, to, time);
             }
             code if code == r.memory_write => return self.store(port, key, payload, time),
             code if code == r.memory_read => return self.load(port, key, words as u32, time),
@@ -368,13 +368,12 @@ impl Packets {
         Ok(())
     }
 
-    /// Memory on the NoC, and the time to it.
-    fn memory(&self, addr: u32, time: u64) -> Result<(Place, u64), BusError> {
+    /// Memory on the NoC, and when a packet is there.
+    fn memory(&self, addr: u32, time: u64) -> Result<(Place, Reach), BusError> {
         match self.map.place(self.pe, addr) {
-            Some(place @ Place::Sram { pe, .. }) => {
-                Ok((place, time + self.mesh.way(self.pe.pe, pe.pe)))
+            Some(place @ (Place::Sram { .. } | Place::Window { .. } | Place::Dram { .. })) => {
+                Ok((place, self.mesh.reach(self.pe.pe, place, time, 0)))
             }
-            Some(place @ Place::Dram { .. }) => Ok((place, time + self.mesh.entry())),
             _ => Err(BusError::Unmapped),
         }
     }
