@@ -15,9 +15,6 @@ pub struct DenseRow {
     targets: u32,
 }
 
-/// Groups that one loop iteration adds.
-const UNROLL: u32 = 2;
-
 impl DenseRow {
     pub fn new(pair: Pair, targets: u32) -> Self {
         Self {
@@ -37,9 +34,14 @@ impl DenseRow {
         self.targets * self.pair.weight_bytes()
     }
 
+    /// Groups that one loop iteration adds. Floats take twice the code, and the end of
+    /// a loop weighs half as much there.
+    fn unroll(&self) -> u32 {
+        if self.pair.takes_value() { 2 } else { 4 }
+    }
     /// Whether a row is more than one iteration.
     pub(super) fn loops(&self) -> bool {
-        self.targets / GROUP > UNROLL
+        self.targets / GROUP >= 2 * self.unroll()
     }
 
     /// Adds the row at `row` to what is at `sink`.
@@ -50,28 +52,25 @@ impl DenseRow {
         sink: Value,
         x: Option<Value>,
     ) {
-        let groups = self.targets / GROUP;
+        let (groups, unroll) = (self.targets / GROUP, self.unroll());
         let row_step = GROUP * self.pair.weight_bytes();
         let sink_step = GROUP * self.pair.sink_bytes();
-        let end = kb.repeat(groups / UNROLL, &[row, sink], |kb, at| {
-            for k in 0..UNROLL {
+        let run = |kb: &mut KernelBuilder<'_>, at: &[Value], groups: u32| {
+            for k in 0..groups {
                 let lanes = Lanes {
                     row: (at[0], (k * row_step) as i32),
                     sink: (at[1], (k * sink_step) as i32),
                 };
                 self.pair.add(kb, lanes, GROUP, x);
             }
-            let row = kb.add_const(at[0], UNROLL * row_step);
-            let sink = kb.add_const(at[1], UNROLL * sink_step);
+        };
+        let end = kb.repeat(groups / unroll, &[row, sink], |kb, at| {
+            run(kb, at, unroll);
+            let row = kb.add_const(at[0], unroll * row_step);
+            let sink = kb.add_const(at[1], unroll * sink_step);
             vec![row, sink]
         });
-        if groups % UNROLL == 1 {
-            let lanes = Lanes {
-                row: (end[0], 0),
-                sink: (end[1], 0),
-            };
-            self.pair.add(kb, lanes, GROUP, x);
-        }
+        run(kb, &end, groups % unroll);
     }
 
     /// The bytes of a row whose first weights are `weights`; the rest is zero.
