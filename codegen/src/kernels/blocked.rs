@@ -91,25 +91,9 @@ impl BlockedRows {
         (first, lanes): (u32, u32),
         at: i32,
     ) {
-        // These rows are in natural order: a word's first pair of sums is that of its
-        // targets 0 and 2, the second that of 1 and 3.
-        let zero = kb.int(0);
-        let zeros = vec![zero; lanes as usize / 2];
-        let sums = kb.add_rows(list, n, first, &zeros);
-        for (k, pairs) in (0i32..).zip(sums.chunks(2)) {
-            let at = at + 16 * k;
-            let old: Vec<Value> = (0..4).map(|j| kb.load_word(sink, at + 4 * j)).collect();
-            let new: Vec<Value> = (0u32..)
-                .zip(old)
-                .map(|(j, old)| {
-                    let sum = kb.signed_half(pairs[j as usize % 2], j / 2);
-                    kb.add(old, sum)
-                })
-                .collect();
-            for (j, new) in (0..).zip(new) {
-                kb.store(new, sink, at + 4 * j);
-            }
-        }
+        // These rows are in natural order, as `widen` has it.
+        let sums = kb.sum_rows(list, n, first, lanes / 4);
+        kb.widen(&sums, sink, at);
     }
 }
 

@@ -37,4 +37,36 @@ impl KernelBuilder<'_> {
         );
         end[2..].to_vec()
     }
+
+    /// The sums of the same rows alone, `words` words of each.
+    pub fn sum_rows(&mut self, list: Value, n: Value, offset: u32, words: u32) -> Vec<Value> {
+        let sums = 2 * words as usize;
+        if self.addressing() == Addressing::Guest {
+            let name = format!("s2_sum_rows_{words}_{offset}");
+            return self.call_returning(&name, &[list, n], sums);
+        }
+        let zero = self.int(0);
+        self.add_rows(list, n, offset, &vec![zero; sums])
+    }
+
+    /// Adds pairs of int16 to the int32 from byte `at` behind `sink` on. Two pairs are
+    /// for four targets: the first for targets 0 and 2, the second for 1 and 3.
+    pub fn widen(&mut self, sums: &[Value], sink: Value, at: i32) {
+        if self.addressing() == Addressing::Guest {
+            let mut args = vec![sink];
+            args.extend(sums);
+            let name = format!("s2_widen_{}_{at}", sums.len() / 2);
+            self.call_returning(&name, &args, 0);
+            return;
+        }
+        for (k, pairs) in (0i32..).zip(sums.chunks(2)) {
+            for j in 0..4 {
+                let place = at + 16 * k + 4 * j;
+                let old = self.load_word(sink, place);
+                let sum = self.signed_half(pairs[j as usize % 2], j as u32 / 2);
+                let new = self.add(old, sum);
+                self.store(new, sink, place);
+            }
+        }
+    }
 }

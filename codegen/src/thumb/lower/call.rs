@@ -41,7 +41,7 @@ impl Lower<'_> {
                     .function_name(func_ref)
                     .map_err(|e| self.fail(inst, e))?;
                 if let Some(block) = blocks::find(&name) {
-                    return self.rows(inst, &name, block);
+                    return self.fixed_block(inst, &name, block);
                 }
                 if let Some(intrinsic) = intrinsics::find(&name) {
                     return self.intrinsic(inst, &name, intrinsic);
