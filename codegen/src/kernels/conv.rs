@@ -6,6 +6,7 @@
 use super::builder::KernelBuilder;
 use super::lanes::{Lanes, Pair};
 use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::condcodes::IntCC;
 use ir::memory::rows;
 
 /// `conv(first tap, end of the taps, weights of the source channel, sink address)`.
@@ -19,8 +20,6 @@ pub struct ConvRow {
 /// Channels that are added without a loop, and by each iteration of one.
 const STRAIGHT: u32 = 64;
 const UNROLL: u32 = 16;
-/// Channels that a group of words adds.
-const GROUP: u32 = 8;
 
 impl ConvRow {
     pub fn new(pair: Pair, channels: u32) -> Self {
@@ -38,6 +37,14 @@ impl ConvRow {
     /// Bytes of the weights of one kernel element.
     pub fn block_bytes(&self) -> u32 {
         rows::padded_block(self.channels) * self.pair.weight_bytes()
+    }
+    /// Channels that a group of words adds: as many as registers hold beside the
+    /// addresses.
+    fn group(&self) -> u32 {
+        match (self.pair.sink_bytes(), self.pair.takes_value()) {
+            (4, false) => 4,
+            _ => 8,
+        }
     }
     /// Whether pixels and blocks are whole words, so that words are added.
     fn in_words(&self) -> bool {
@@ -69,7 +76,14 @@ impl ConvRow {
         [from, end, weights, sink]: [Value; 4],
         x: Option<Value>,
     ) {
-        kb.each(from, end, 4, |kb, at| {
+        // Counted from the end, where the count is 0, so that nothing is compared.
+        let before = kb.sub(from, end);
+        let zero = kb.int(0);
+        let more = |kb: &mut KernelBuilder<'_>, before: &[Value]| {
+            kb.compare(IntCC::NotEqual, before[0], zero)
+        };
+        kb.while_more(&[before], more, |kb, before| {
+            let at = kb.add(end, before[0]);
             let tap = kb.load_word(at, 0);
             let sink = kb.add_lower_half(sink, tap);
             let block = kb.shr_const(tap, 16);
@@ -79,18 +93,20 @@ impl ConvRow {
             } else {
                 self.elements(kb, row, sink, x);
             }
+            vec![kb.add_const(before[0], 4)]
         });
     }
 
     fn words(&self, kb: &mut KernelBuilder<'_>, row: Value, sink: Value, x: Option<Value>) {
         let step = (self.pair.weight_bytes(), self.pair.sink_bytes());
         let run = |kb: &mut KernelBuilder<'_>, row, sink, n: u32| {
-            for k in (0..n).step_by(GROUP as usize) {
+            let group = self.group();
+            for k in (0..n).step_by(group as usize) {
                 let lanes = Lanes {
                     row: (row, (k * step.0) as i32),
                     sink: (sink, (k * step.1) as i32),
                 };
-                self.pair.add(kb, lanes, GROUP.min(n - k), x);
+                self.pair.add(kb, lanes, group.min(n - k), x);
             }
         };
         if self.channels <= STRAIGHT {
