@@ -222,7 +222,9 @@ pub mod events {
 /// start to the entries of each source atom, then the entries. An entry with
 /// int8 or int16 weights is one word: the target's byte offset in a row of
 /// accumulators in the lower half, the weight in the upper half; with int32
-/// weights it is two words: offset, then weight.
+/// weights it is two words: offset, then weight. While a source atom has four
+/// entries left they stand together in the room of four: four offsets of a
+/// halfword each, then four weights, then zeros.
 ///
 /// *Conv*: the `Kernel` region holds, for each source channel of the projection
 /// and each kernel element (row by row), a block of `padded_block` weights, one
@@ -240,6 +242,9 @@ pub mod rows {
     pub fn padded_block(channels: u32) -> u32 {
         channels.div_ceil(BLOCK) * BLOCK
     }
+    /// Sparse entries that stand together.
+    pub const ENTRIES: u32 = 4;
+
     /// Bytes of one sparse entry.
     pub fn entry_bytes(weight_bytes: u32) -> u32 {
         if weight_bytes == 4 { 8 } else { 4 }

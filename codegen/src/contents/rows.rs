@@ -68,9 +68,7 @@ pub fn sparse(ends: &Ends<'_>, synapses: &Synapses, row: SparseRow) -> Result<Ve
             }
         }
         found.sort_unstable();
-        for (to, weight) in found {
-            entries.extend(row.entry(to, weight).ok_or_else(|| ends.too_far())?);
-        }
+        entries.extend(row.row_bytes(&found).ok_or_else(|| ends.too_far())?);
     }
     push(&entries);
     offsets.append(&mut entries);

@@ -109,7 +109,7 @@ impl Pair {
     }
 
     /// Weight `k` of words in natural order, as an i32.
-    fn weight_of(self, kb: &mut KernelBuilder<'_>, words: &[Value], k: u32) -> Value {
+    pub(super) fn weight_of(self, kb: &mut KernelBuilder<'_>, words: &[Value], k: u32) -> Value {
         let per_word = 4 / self.weight_bytes();
         let word = words[(k / per_word) as usize];
         match self.weight {

@@ -21,15 +21,17 @@ pub(super) fn benches() -> Vec<Bench> {
         lab.put(SINK + 2 * k, &half.to_le_bytes());
     }
     let mut plain = lab.data.clone();
+    let mut synapses = Vec::new();
     for k in 0..SYNAPSES {
         let to = 4 * k + lab.below(4);
         let weight = i32::from(lab.rng.draw() as i8);
-        let entry = row.entry(to, weight).expect("within reach");
-        lab.put(ENTRIES + 4 * k, &entry);
+        synapses.push((to, weight));
         let at = (ENTRIES + 4 * k - bare::DATA.start) as usize;
         let word = to | (weight as u32) << 16;
         plain[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
+    let entries = row.row_bytes(&synapses).expect("within reach");
+    lab.put(ENTRIES, &entries);
     let args = vec![ENTRIES, ENTRIES + 4 * SYNAPSES, SINK];
     vec![Bench {
         name: "sparse_i16_64_of_256".to_owned(),
