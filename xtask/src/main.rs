@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::cycles;
+use xtask::{cycles, stress};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Tasks of developers")]
@@ -29,27 +29,44 @@ enum Task {
         #[arg(long)]
         disassembly: bool,
     },
+    /// Synaptic events a second of a whole chip whose populations are dense, busy and
+    /// joined all to all, in emulated time at 300 MHz
+    Stress {
+        /// Neurons of each PE
+        #[arg(long, default_value_t = 256)]
+        atoms: usize,
+    },
 }
 
 fn main() -> ExitCode {
-    let Task::Cycles {
-        filter,
-        json,
-        check,
-        disassembly,
-    } = Cli::parse().task;
-    let benches = cycles::benches(filter.as_deref().unwrap_or(""));
-    if disassembly {
-        for bench in &benches {
-            print!("{}", bench.disassembly());
+    match Cli::parse().task {
+        Task::Cycles {
+            filter,
+            json,
+            check,
+            disassembly,
+        } => {
+            let filter = filter.as_deref().unwrap_or("");
+            if disassembly {
+                for bench in cycles::benches(filter) {
+                    print!("{}", bench.disassembly());
+                }
+                return ExitCode::SUCCESS;
+            }
+            report(&cycles::rows(filter), json, check)
         }
-        return ExitCode::SUCCESS;
+        Task::Stress { atoms } => {
+            print!("{}", stress::run(atoms).text());
+            ExitCode::SUCCESS
+        }
     }
-    let rows: Vec<cycles::Row> = benches.iter().map(cycles::Bench::measure).collect();
+}
+
+fn report(rows: &[cycles::Row], json: bool, check: bool) -> ExitCode {
     if json {
-        println!("{:#}", cycles::json(&rows));
+        println!("{:#}", cycles::json(rows));
     } else {
-        print!("{}", cycles::table(&rows));
+        print!("{}", cycles::table(rows));
     }
     let missed: Vec<String> = rows.iter().flat_map(cycles::Row::misses).collect();
     if !check || missed.is_empty() {

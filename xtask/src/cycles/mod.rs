@@ -8,6 +8,7 @@
 mod conv;
 mod dense;
 mod gcc;
+mod mac;
 mod neurons;
 mod report;
 mod sparse;
@@ -103,6 +104,19 @@ pub fn benches(filter: &str) -> Vec<Bench> {
     all.filter(|b| b.name.contains(filter)).collect()
 }
 
+/// What is known of all kernels whose name contains `filter`: the benches, then those that
+/// need the devices of a PE.
+pub fn rows(filter: &str) -> Vec<Row> {
+    let mut rows: Vec<Row> = benches(filter).iter().map(Bench::measure).collect();
+    if "mac_256x256".contains(filter) {
+        rows.push(mac::row());
+    }
+    rows
+}
+
+/// An empty function costs its call and its return, both taken branches.
+const EMPTY: u64 = 6;
+
 fn cycles(functions: &[MachineFunction], calls: &[Call], without: Option<&Call>) -> i64 {
     let of = |call: &Call| call_cycles(functions, call) as i64;
     let base = without.map_or(0, of);
@@ -111,8 +125,6 @@ fn cycles(functions: &[MachineFunction], calls: &[Call], without: Option<&Call>)
 
 /// Cycles from the BL that calls the first function to its return.
 pub fn call_cycles(functions: &[MachineFunction], call: &Call) -> u64 {
-    // An empty function costs its call and its return, both taken branches.
-    const EMPTY: u64 = 6;
     let run = |functions: &[MachineFunction]| {
         bare::emulate(&bare::link(functions, &call.args, &call.data)).cycles
     };
