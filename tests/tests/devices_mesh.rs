@@ -4,7 +4,7 @@
 use codegen::devices::dma::{Direction, dram_address, sram_address};
 use codegen::devices::packet::{Kind, core_key, mask_of};
 use codegen::devices::{Dma, Packets, window};
-use codegen::kernels::{Addressing, Kernel, KernelBuilder, build};
+use codegen::kernels::{Addressing, IntCC, Kernel, KernelBuilder, build};
 use ir::Target;
 use ir::geometry::PeCoord;
 use ir::image::{Coupling, ImageSet};
@@ -51,7 +51,7 @@ fn read(from: PeCoord, length: u32) -> Kernel {
 }
 
 fn data(seed: u64, n: usize) -> Vec<u8> {
-    let mut lab = Lab::new(seed.into());
+    let mut lab = Lab::new(seed);
     (0..n).map(|_| lab.below(256) as u8).collect()
 }
 
@@ -292,6 +292,68 @@ fn a_word_from_afar_waits_behind_a_transfer() {
     // The answers of the transfer are a stream without a gap: each word comes behind its
     // flit of the same cycle and behind what words before it have displaced.
     assert_eq!(cycles(true, 5), free + 1 + 2 + 3 + 4 + 5);
+}
+
+/// Counts at [`NOTES`] until the word at [`TO`] is set.
+fn watch() -> Kernel {
+    build("watch", 0, Addressing::Guest, |kb, _| {
+        let (top, end) = (kb.block(), kb.block());
+        kb.jump(top, &[]);
+        kb.enter(top);
+        let notes = kb.int(NOTES);
+        let n = kb.read_device(notes, 0);
+        let n = kb.add_const(n, 1);
+        kb.write_device(n, notes, 0);
+        let flag = kb.int(TO);
+        let set = kb.read_device(flag, 0);
+        let zero = kb.int(0);
+        let more = kb.compare(IntCC::Equal, set, zero);
+        kb.branch(more, (top, &[]), (end, &[]));
+        kb.enter(end);
+    })
+}
+
+#[test]
+fn what_is_written_is_seen_when_its_last_flit_is_there() {
+    let (a, b, rival) = (pe(1, 1, 0), pe(3, 1, 0), pe(1, 1, 1));
+    let to_rival = pe(3, 1, 1);
+    // a sleeps until it has read something, then writes to b, which does nothing but look.
+    let dma = Dma::of(&target());
+    let main = build("main", 0, Addressing::Guest, |kb, _| {
+        for (direction, address, length) in [
+            (Direction::Read, dram_address(&target(), 0x1_0000), 16),
+            (Direction::Write, sram_address(&target(), b, TO), 3200),
+        ] {
+            let (local, remote, length) = (kb.int(FROM), kb.int(address), kb.int(length));
+            dma.start(kb, direction, local, remote, length);
+            dma.sleep(kb, direction);
+            let one = kb.int(1);
+            kb.store_at(one, FROM);
+        }
+    });
+    let seen = |with_rival: bool, coupling| {
+        let second = if with_rival {
+            write(to_rival, 16_000)
+        } else {
+            idle()
+        };
+        let guests = [
+            Guest::new(a, main.clone()),
+            Guest::new(b, watch()),
+            Guest::new(rival, second),
+            Guest::new(to_rival, idle()),
+        ];
+        let ran = run(&target(), coupling, &guests);
+        (ran.stats(b).busy_cycles, ran.word(b, NOTES))
+    };
+    let alone = seen(false, Coupling::Dma);
+    let shared = seen(true, Coupling::Dma);
+    assert_eq!(alone, seen(false, Coupling::Window));
+    assert_eq!(shared, seen(true, Coupling::Window));
+    // 200 flits and 200 of the other transfer between them, give or take a turn of the loop.
+    let turn = alone.0 / u64::from(alone.1);
+    let later = shared.0 - alone.0;
+    assert!(later.abs_diff(200) <= turn + 1, "{alone:?}, {shared:?}");
 }
 
 /// Everything there is: transfers, loads in the window, packets of several kinds.
