@@ -73,6 +73,8 @@ pub struct Core {
     pub(super) exclusive: bool,
     /// Instructions of [`Core::instructions`] that translated code executed.
     pub translated: u64,
+    /// Times that translated code was entered.
+    pub stays: u64,
 }
 
 impl Core {
@@ -109,6 +111,7 @@ impl Core {
             link: Link::default(),
             exclusive: false,
             translated: 0,
+            stays: 0,
         }
     }
 

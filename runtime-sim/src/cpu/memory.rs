@@ -255,7 +255,7 @@ impl Memory {
 
     /// All bytes, for translated code, which stores only to [`Memory::data_window`].
     #[inline]
-    pub(super) fn bytes_for_translated(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_for_translated(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
 

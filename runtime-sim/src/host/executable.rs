@@ -1,14 +1,45 @@
 //! Finished host code: the one file that holds `unsafe`.
 
-use crate::cpu::Core;
+use super::region::Between;
+use crate::cpu::{Core, Memory};
 use cranelift_jit::JITModule;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The entry of a kernel: base, arguments, result.
 type KernelEntry = extern "C" fn(*mut u8, *const u32) -> u32;
-/// The entry of a region: core, its memory, budget, where to begin; budget left.
-type RegionEntry = extern "C" fn(*mut Core, *mut u8, i64, u32) -> i64;
+/// What a region calls for an instruction that it leaves to the caller.
+type Step = extern "C" fn(*mut Core, *mut Stay, u32, i64) -> i64;
+/// The entry of a region: core, bytes of its memory, budget, where to begin, what to call
+/// and with what; budget left.
+type RegionEntry = extern "C" fn(*mut Core, *mut u8, i64, u32, Step, *mut Stay) -> i64;
+
+/// A stay in a region, as the region passes it on; in truth a [`Call`].
+enum Stay {}
+
+/// What a call of a region lends to [`step`] besides the core.
+struct Call<'a, B> {
+    memory: *mut Memory,
+    between: &'a mut B,
+}
+
+/// Lets `B` execute an instruction between two parts of a region.
+#[allow(unsafe_code)]
+extern "C" fn step<B: Between>(core: *mut Core, stay: *mut Stay, exit: u32, time: i64) -> i64 {
+    // SAFETY: only the code that `Executable::call_region::<B>` calls has this address;
+    // it passes on the core and the stay that it was given there, while that call lasts.
+    // They and the memory were borrowed mutably for it and are touched by nobody else until
+    // this returns: the region has no thread, and what it keeps of the memory, the place
+    // of its bytes, stays where it is as long as the memory is not replaced, which `B`
+    // can't do: a `Memory` can't be made from outside the emulator's loader, and its bytes
+    // never grow or move.
+    let (core, call) = unsafe { (&mut *core, &mut *stay.cast::<Call<'_, B>>()) };
+    // SAFETY: as above.
+    let memory = unsafe { &mut *call.memory };
+    call.between
+        .step(core, memory, exit, time)
+        .unwrap_or(i64::MIN)
+}
 
 /// Code in memory that it owns.
 pub(super) struct Executable {
@@ -45,26 +76,31 @@ impl Executable {
 
     /// Calls a region. `region.rs` alone makes executables that it calls so.
     #[allow(unsafe_code)]
-    pub(super) fn call_region(
+    pub(super) fn call_region<B: Between>(
         &self,
         core: &mut Core,
-        memory: &mut [u8],
+        memory: &mut Memory,
         budget: i64,
         entry: u32,
+        between: &mut B,
     ) -> i64 {
         let code = self.code.load(Ordering::Relaxed).cast_const();
         // SAFETY: `code` is the start of a finished function that
         // `RegionCompiler::compile` built with exactly this signature and the
         // host's C convention; its memory lives until `self` is dropped. What it
-        // does is sound: it contains no call and no trap; it reaches `core` only
-        // at the offsets and with the types of fields that `cpu::dbt` took from
-        // `offset_of!`, and writes to fields of type `bool` only 0 or 1; it
-        // reaches `memory` only behind a comparison of a range of 32-bit
-        // addresses, which holds the access, with the number of bytes for which
+        // does is sound: it contains no trap and calls nothing but `step`, with what it
+        // was given for that; it reaches `core` only at the offsets and with the types of
+        // fields that `cpu::dbt` took from `offset_of!`, and writes to fields of type
+        // `bool` only 0 or 1; it reaches the bytes only behind a comparison of a range of
+        // 32-bit addresses, which holds the access, with the number of bytes for which
         // it was compiled, which `RegionCode::enter` compared with the length.
-        // Both are borrowed mutably, so nobody else sees them meanwhile.
+        // Core and memory are borrowed mutably, so nobody else sees them meanwhile; while
+        // `step` has them, the function does not run.
         let entry_point = unsafe { std::mem::transmute::<*const u8, RegionEntry>(code) };
-        entry_point(core, memory.as_mut_ptr(), budget, entry)
+        let bytes = memory.bytes_for_translated().as_mut_ptr();
+        let mut call = Call { memory, between };
+        let stay = (&raw mut call).cast::<Stay>();
+        entry_point(core, bytes, budget, entry, step::<B>, stay)
     }
 }
 

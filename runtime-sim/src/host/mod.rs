@@ -9,4 +9,4 @@ mod kernel;
 mod region;
 
 pub use kernel::{HostError, HostKernel, HostMemory};
-pub(crate) use region::{RegionCode, RegionCompiler};
+pub(crate) use region::{Between, RegionCode, RegionCompiler};

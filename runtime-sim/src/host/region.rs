@@ -2,9 +2,9 @@
 
 use super::executable::Executable;
 use super::kernel::{HostError, broken};
-use crate::cpu::Core;
+use crate::cpu::{Core, Memory};
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, Function, Signature};
+use cranelift_codegen::ir::{AbiParam, Function, Signature, Type};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -49,10 +49,22 @@ impl RegionCompiler {
         Ok(Self { isa })
     }
 
-    /// The signature of every region: core, memory, budget, entry; budget left.
+    /// The signature of every region: core, memory, budget, entry, what to call for
+    /// what is left to the caller and what to pass on to it; budget left, or the least
+    /// number if that call has returned it.
     pub(crate) fn signature(&self) -> Signature {
+        self.signature_of(&[I64, I64, I64, I32, I64, I64])
+    }
+
+    /// The signature of what it calls: core, what to pass on, number of the exit, budget
+    /// left; budget left, or the least number to leave.
+    pub(crate) fn step_signature(&self) -> Signature {
+        self.signature_of(&[I64, I64, I32, I64])
+    }
+
+    fn signature_of(&self, params: &[Type]) -> Signature {
         let mut signature = Signature::new(self.isa.default_call_conv());
-        signature.params = [I64, I64, I64, I32].map(AbiParam::new).to_vec();
+        signature.params = params.iter().copied().map(AbiParam::new).collect();
         signature.returns = vec![AbiParam::new(I64)];
         signature
     }
@@ -85,6 +97,14 @@ impl RegionCompiler {
     }
 }
 
+/// Executes instructions that a region does not.
+pub(crate) trait Between {
+    /// Executes the instruction at exit number `exit`, where `time` is left. The time that
+    /// is left behind it, not the least number, if the region goes on at the entry whose
+    /// number is in the core.
+    fn step(&mut self, core: &mut Core, memory: &mut Memory, exit: u32, time: i64) -> Option<i64>;
+}
+
 /// A compiled region.
 pub(crate) struct RegionCode {
     executable: Executable,
@@ -98,19 +118,23 @@ impl fmt::Debug for RegionCode {
 }
 
 impl RegionCode {
-    /// Runs the region from `entry`. `None` if `memory` is not of the size for which
-    /// it was compiled.
+    /// Runs the region from `entry`; the budget that is left where it was left, or `None`
+    /// if `between` has said so. Also `None`, and nothing happens, if `memory` is not of
+    /// the size for which it was compiled.
     #[inline]
-    pub(crate) fn enter(
+    pub(crate) fn enter<B: Between>(
         &self,
         core: &mut Core,
-        memory: &mut [u8],
+        memory: &mut Memory,
         budget: i64,
         entry: u32,
+        between: &mut B,
     ) -> Option<i64> {
-        if memory.len() != self.memory_bytes {
+        if memory.size() != self.memory_bytes {
             return None;
         }
-        Some(self.executable.call_region(core, memory, budget, entry))
+        let code = &self.executable;
+        let left = code.call_region(core, memory, budget, entry, between);
+        (left != i64::MIN).then_some(left)
     }
 }

@@ -149,7 +149,7 @@ impl Translations {
             &plan,
             u32::try_from(start.memory_bytes).ok()?,
             wanted.exact,
-            compiler.signature(),
+            [compiler.signature(), compiler.step_signature()],
             compiler.frontend_config(),
         );
         let Ok(compiled) = compiler.compile(function, start.memory_bytes) else {

@@ -8,7 +8,8 @@
 //! [`COUNT_BITS`].
 //!
 //! Whatever an instruction needs beyond registers and plain SRAM is a *side exit*: the
-//! state is that before the instruction, and the interpreter executes it.
+//! state is that before the instruction, and the interpreter executes it. If there is an
+//! entry behind it, the function calls for that and goes on there.
 
 use super::super::core::Core;
 use super::super::op::Op;
@@ -21,7 +22,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::types::{F32, I8, I32, I64};
 use cranelift_codegen::ir::{
-    Block, BlockArg, Function, InstBuilder, JumpTableData, MemFlagsData, Signature, Type, Value,
+    Block, BlockArg, Function, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature, Type,
+    Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -33,6 +35,13 @@ struct Stub {
     exit: u32,
     /// The target of a branch to a computed address.
     target: Option<Value>,
+}
+
+/// How the function has an instruction executed that it does not hold.
+struct Call {
+    signature: SigRef,
+    address: Value,
+    stay: Value,
 }
 
 pub(super) struct Emitter<'a> {
@@ -68,7 +77,7 @@ pub(super) fn emit(
     plan: &Plan,
     memory_bytes: u32,
     exact: bool,
-    signature: Signature,
+    [signature, step]: [Signature; 2],
     config: TargetFrontendConfig,
 ) -> (Function, Vec<Exit>) {
     let mut function = Function::new();
@@ -79,15 +88,23 @@ pub(super) fn emit(
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
     let params = b.block_params(entry).to_vec();
-    let [core, memory, time_in, number] = params[..] else {
+    let [core, memory, time_in, number, step_at, stay] = params[..] else {
         // The signature is fixed.
         b.finalize(config);
         return (function, Vec::new());
     };
     // What is loaded there is known only at the end, but the first block comes first.
     let setup = b.create_block();
-    b.ins().jump(setup, &[]);
+    b.append_block_param(setup, I64);
+    b.append_block_param(setup, I32);
+    let begin = [time_in, number].map(BlockArg::Value);
+    b.ins().jump(setup, &begin);
     b.seal_block(entry);
+    let step = Call {
+        signature: b.import_signature(step),
+        address: step_at,
+        stay,
+    };
     let state = State::new(&mut b);
     let time = b.declare_var(I64);
     let blocks = plan.nodes.iter().map(|_| b.create_block()).collect();
@@ -113,8 +130,8 @@ pub(super) fn emit(
         e.node(index, node);
         uses.push(e.state.uses());
     }
-    e.write_stubs();
-    e.write_entries(setup, time_in, number, &uses);
+    e.write_stubs(setup, &step);
+    e.write_entries(setup, &uses);
     e.b.seal_all_blocks();
     let exits = std::mem::take(&mut e.exits);
     e.b.finalize(config);
@@ -515,12 +532,15 @@ impl Emitter<'_> {
 
     // The frame of it all.
 
-    /// Writes the ways out.
-    fn write_stubs(&mut self) {
-        let out = self.b.create_block();
-        self.b.set_cold_block(out);
-        let time = self.b.append_block_param(out, I64);
-        let number = self.b.append_block_param(out, I32);
+    /// Writes the ways out, and those that come back at `setup`.
+    fn write_stubs(&mut self, setup: Block, step: &Call) {
+        let [out, between] = [(); 2].map(|()| {
+            let block = self.b.create_block();
+            self.b.set_cold_block(block);
+            self.b.append_block_param(block, I64);
+            self.b.append_block_param(block, I32);
+            block
+        });
         for stub in std::mem::take(&mut self.stubs) {
             self.b.switch_to_block(stub.block);
             if let Some(target) = stub.target {
@@ -530,17 +550,47 @@ impl Emitter<'_> {
             }
             let time = self.b.use_var(self.time);
             let number = self.word(stub.exit);
-            let args = [BlockArg::Value(time), BlockArg::Value(number)];
-            self.b.ins().jump(out, &args);
+            let args = [time, number].map(BlockArg::Value);
+            let exit = self.exits.get(stub.exit as usize);
+            let comes_back = exit.and_then(|e| e.step.as_ref()?.resume).is_some();
+            let to = if comes_back { between } else { out };
+            self.b.ins().jump(to, &args);
         }
-        self.b.switch_to_block(out);
+        let [time, number] = self.begin(out);
         self.store_core(number, field!(link.exit));
         self.b.ins().return_(&[time]);
+
+        let [time, number] = self.begin(between);
+        let args = [self.core, step.stay, number, time];
+        let call = self
+            .b
+            .ins()
+            .call_indirect(step.signature, step.address, &args);
+        let left = self.b.inst_results(call).first().copied().unwrap_or(time);
+        let [on, leave] = [(); 2].map(|()| self.b.create_block());
+        let over = self.b.ins().icmp_imm_s(IntCC::Equal, left, i64::MIN);
+        self.b.ins().brif(over, leave, &[], on, &[]);
+        for block in [on, leave] {
+            self.b.seal_block(block);
+        }
+        self.b.switch_to_block(leave);
+        self.b.ins().return_(&[left]);
+        self.b.switch_to_block(on);
+        let number = self.load_core(I32, field!(link.entry));
+        let args = [left, number].map(BlockArg::Value);
+        self.b.ins().jump(setup, &args);
+    }
+
+    /// Goes on in a block that has two parameters.
+    fn begin(&mut self, block: Block) -> [Value; 2] {
+        self.b.switch_to_block(block);
+        let params = self.b.block_params(block);
+        [params[0], params[1]]
     }
 
     /// Writes the entries: what is read behind one before it is written is loaded there.
-    fn write_entries(&mut self, setup: Block, time: Value, number: Value, uses: &[Uses]) {
-        self.b.switch_to_block(setup);
+    fn write_entries(&mut self, setup: Block, uses: &[Uses]) {
+        let [time, number] = self.begin(setup);
         self.b.def_var(self.time, time);
         let ways: Vec<Block> = self
             .plan

@@ -37,7 +37,7 @@ use super::fault::Exit as CoreExit;
 use super::float::{DN, FZ, IXC, RMODE};
 use super::memory::{Memory, Mmio};
 use super::op::{Dp, Misc, Mul, Op};
-use crate::host::RegionCode;
+use crate::host::{Between, RegionCode};
 use cache::Answer;
 use plan::Entry;
 
@@ -82,6 +82,10 @@ impl Engine {
 pub(super) struct Link {
     /// Number of the exit that was taken.
     exit: u32,
+    /// Number of the entry where to go on behind an instruction in between.
+    entry: u32,
+    /// Cycles that were given.
+    budget: i64,
     /// The part of SRAM that may be stored to: first address and size.
     low: u32,
     words: u32,
@@ -134,6 +138,40 @@ pub(super) enum Ran {
     On,
     /// The core stopped at an instruction that is not translated.
     Out(CoreExit),
+}
+
+/// Executes what a region leaves to the interpreter while it stays in the region.
+struct Steps<'a, M: ?Sized> {
+    region: &'a Region,
+    mmio: &'a mut M,
+    /// What became of it, if the region was left here.
+    ran: Ran,
+}
+
+impl<M: Mmio + ?Sized> Between for Steps<'_, M> {
+    fn step(&mut self, core: &mut Core, memory: &mut Memory, exit: u32, time: i64) -> Option<i64> {
+        let exit = self.region.exits.get(exit as usize)?;
+        core.account(exit, time);
+        self.ran = Ran::On;
+        let step = exit.step.as_ref()?;
+        if let Some(out) = core.execute_slot(&step.slot, memory, self.mmio) {
+            self.ran = Ran::Out(out);
+            return None;
+        }
+        let (number, entry) = step.resume.as_ref()?;
+        let goes_on = core.cycle < core.stop
+            && core.pc == entry.pc
+            && core.it == 0
+            && core.left & entry.feels == entry.met
+            && (!entry.fpu || core.fpu_is_usual())
+            && self.region.exact == (core.fpu.fpscr & IXC == 0);
+        if !goes_on {
+            return None;
+        }
+        let budget = core.prepare(entry.worst, memory)?;
+        core.link.entry = *number;
+        Some(budget)
+    }
 }
 
 /// A translated region.
@@ -249,50 +287,39 @@ impl Core {
     ) -> Ran {
         let exact = self.fpu.fpscr & IXC == 0;
         let fpu = self.fpu_is_usual();
-        let Some((region, mut number, mut worst)) = code.dbt.find(exact, self.pc, self.left, fpu)
-        else {
+        let Some((region, number, worst)) = code.dbt.find(exact, self.pc, self.left, fpu) else {
             return Ran::Nothing;
         };
-        let mut ran = Ran::Nothing;
-        loop {
-            let Some(exit) = self.enter_region(region, number, worst, memory) else {
-                return ran;
-            };
-            let Some(step) = &exit.step else {
-                return Ran::On;
-            };
-            if let Some(out) = self.execute_slot(&step.slot, memory, mmio) {
-                return Ran::Out(out);
-            }
-            match &step.resume {
-                Some((next, entry))
-                    if self.cycle < self.stop
-                        && self.pc == entry.pc
-                        && self.it == 0
-                        && self.left & entry.feels == entry.met
-                        && (!entry.fpu || self.fpu_is_usual())
-                        && region.exact == (self.fpu.fpscr & IXC == 0) =>
-                {
-                    number = *next;
-                    worst = entry.worst;
-                    ran = Ran::On;
-                }
-                _ => return Ran::On,
-            }
+        let Some(budget) = self.prepare(worst, memory) else {
+            return Ran::Nothing;
+        };
+        self.stays += 1;
+        let mut steps = Steps {
+            region,
+            mmio,
+            ran: Ran::Nothing,
+        };
+        let left = region.code.enter(self, memory, budget, number, &mut steps);
+        let Some(time) = left else {
+            return steps.ran;
+        };
+        let Some(exit) = region.exits.get(self.link.exit as usize) else {
+            return Ran::Nothing;
+        };
+        self.account(exit, time);
+        match &exit.step {
+            Some(step) => match self.execute_slot(&step.slot, memory, mmio) {
+                Some(out) => Ran::Out(out),
+                None => Ran::On,
+            },
+            None => Ran::On,
         }
     }
 
-    /// Enters a region and leaves it. `None`, and nothing happens, if the time until the next
-    /// look at interrupts is too short.
+    /// Gets ready for a region to run on; its budget. `None`, and nothing happens, if the
+    /// time until the next look at interrupts is too short.
     #[inline(always)]
-    fn enter_region<'a>(
-        &mut self,
-        region: &'a Region,
-        number: u32,
-        worst: u32,
-        memory: &mut Memory,
-    ) -> Option<&'a Exit> {
-        // The loop has seen that the clock is before `stop`.
+    fn prepare(&mut self, worst: u32, memory: &Memory) -> Option<i64> {
         let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
         if budget <= u64::from(worst) {
             return None;
@@ -300,6 +327,8 @@ impl Core {
         let (low, bytes) = memory.data_window();
         self.link = Link {
             exit: 0,
+            entry: 0,
+            budget: budget as i64,
             low,
             words: bytes / 4,
             halves: bytes / 2,
@@ -307,15 +336,16 @@ impl Core {
             fpu: self.fpu_is_usual(),
             record: flags::Record::default(),
         };
-        let sram = memory.bytes_for_translated();
-        let time = region
-            .code
-            .enter(self, sram, (budget as i64) << COUNT_BITS, number)?;
+        Some((budget as i64) << COUNT_BITS)
+    }
+
+    /// What a region has done until `exit`, where `time` was left.
+    #[inline(always)]
+    fn account(&mut self, exit: &Exit, time: i64) {
         let record = self.link.record;
         record.settle(&mut self.flags, &mut self.fpu.fpscr);
-        let exit = region.exits.get(self.link.exit as usize)?;
         let rest = time >> COUNT_BITS;
-        let spent = budget as i64 - rest + i64::from(exit.cycles);
+        let spent = self.link.budget - rest + i64::from(exit.cycles);
         self.cycle = self.cycle.wrapping_add_signed(spent);
         let count = time & ((1 << COUNT_BITS) - 1);
         self.instructions += count as u64 + u64::from(exit.count);
@@ -325,7 +355,6 @@ impl Core {
         if !exit.computed {
             self.pc = exit.pc;
         }
-        Some(exit)
     }
 
     /// Makes, or takes from the shared ones, a translation of the code around the program
