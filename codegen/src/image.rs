@@ -125,7 +125,9 @@ fn pe_image(
             interrupts: &interrupts,
         },
     )?;
-    let (segments, data_symbols) = segments(module, vertex, layout, &text, site.contents()?)?;
+    let align = target.mla.align_bytes as usize;
+    let (segments, data_symbols) =
+        segments(module, vertex, layout, (&text, align), site.contents()?)?;
     let mut symbols = text.symbols;
     symbols.extend(data_symbols);
     Ok(PeImage {
@@ -141,7 +143,7 @@ fn segments(
     module: &Module,
     vertex: VertexId,
     layout: &MemoryLayout,
-    text: &Text,
+    (text, align): (&Text, usize),
     mut contents: BTreeMap<RegionKind, Vec<u8>>,
 ) -> Result<(Vec<Segment>, Vec<Symbol>)> {
     let mut segments = Vec::new();
@@ -176,9 +178,11 @@ fn segments(
             });
             contents.remove(&region.kind).unwrap_or_default()
         };
-        // Alignment may pad the end of a region by less than 16 bytes.
+        // Alignment may pad the end of a region by less than 16 bytes, or than the MAC
+        // array's.
         let slack = region.bytes as usize - bytes.len().min(region.bytes as usize);
-        if bytes.len() > region.bytes as usize || (!executable && !bytes.is_empty() && slack >= 16)
+        if bytes.len() > region.bytes as usize
+            || (!executable && !bytes.is_empty() && slack >= align.max(16))
         {
             return Err(Diagnostic::internal(format!(
                 "region {} of {vertex} was planned with {} bytes but takes {}",
@@ -209,6 +213,8 @@ fn symbol_name(kind: RegionKind) -> String {
         RegionKind::Rows { projection, source } => {
             format!("rows_{}_{}", projection.index(), source.index())
         }
+        RegionKind::Matrix { projection } => format!("matrix_{}", projection.index()),
+        RegionKind::Counts { projection } => format!("counts_{}", projection.index()),
         RegionKind::Kernel { projection } => format!("kernel_{}", projection.index()),
         RegionKind::Values { source } => format!("values_{}", source.index()),
         RegionKind::LateOffset { synapse, entry } => {
@@ -229,6 +235,7 @@ fn symbol_name(kind: RegionKind) -> String {
         | RegionKind::I
         | RegionKind::Pending
         | RegionKind::Currents
+        | RegionKind::Product
         | RegionKind::Accumulators
         | RegionKind::Lists
         | RegionKind::Ring

@@ -182,6 +182,7 @@ fn the_frame_and_the_rest() {
             address: 0x7200,
             count: 2,
         }),
+        products: Vec::new(),
         ranges: (0..9)
             .map(|r| {
                 let blocks = vec![DelayedRows {

@@ -223,7 +223,8 @@ fn prepare(
     let source = &mut prepared.source;
     report.network = Some(source.module.name.clone());
     report.options = Some(prepared.record.clone());
-    report.assumptions = report::assumptions(&prepared.mapping.target, &source.module.machine);
+    report.assumptions =
+        report::assumptions(&prepared.mapping.target, &source.module.machine, false);
     show.show(&source.warnings);
     driver::needs_network(&source.module, &args.net)?;
     let mut watch = Watch::new(common)?;
@@ -269,8 +270,9 @@ fn compile(
     };
     let compiled = Box::new(optimise::improve(*compiled, &mut mapping, &mut watch)?);
     driver::record_levels(&mut prepared.record, &compiled);
-    // Now with the machine that the options ask for.
-    report.assumptions = report::assumptions(&mapping.target, &compiled.images.machine);
+    // Now with the machine that the options ask for, and what programs use.
+    let array = report::multiply(&compiled.images);
+    report.assumptions = report::assumptions(&mapping.target, &compiled.images.machine, array);
     driver::add_new(&mut warnings, &compiled.warnings);
     show.show(&warnings);
     report.compile_ms = Some(report.compile_ms.unwrap_or(0.0) + spent);

@@ -347,6 +347,11 @@ pub struct MappingArgs {
     /// the deadline allows [default: few PEs, by estimates]
     #[arg(long, value_name = "GOAL", value_enum)]
     pub optimise: Option<Optimise>,
+    /// How spikes through dense projections are added up: row by row, as a product on the
+    /// MAC array (all of them, or an error says why not), or in each slice by what takes
+    /// fewer cycles for the activity [default: auto]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub kernels: Option<KernelChoice>,
     /// How network steps map to ticks: one tick a step, a step split into phases, or
     /// the fewest ticks that keep the graph exact [default: auto]
     #[arg(long, value_name = "KIND", value_parser = choices!(s::Schedule))]
@@ -355,6 +360,24 @@ pub struct MappingArgs {
     /// from the emulated chip's true random bus
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// How dense projections are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KernelChoice {
+    Auto,
+    Rows,
+    Mac,
+}
+
+impl KernelChoice {
+    pub fn kernels(self) -> passes::Kernels {
+        match self {
+            Self::Auto => passes::Kernels::Auto,
+            Self::Rows => passes::Kernels::Rows,
+            Self::Mac => passes::Kernels::Mac,
+        }
+    }
 }
 
 /// What a cut is to be good at.

@@ -145,6 +145,14 @@ pub fn apply(module: &mut Module, mapping: &Mapping, args: &MappingArgs, text: b
         None if text => {}
         None => module.time_step_us = mapping.time_step_us,
     }
+    if text && args.kernels.is_some() && module.facts.contains(Fact::Selected) {
+        return Err(usage(
+            "--kernels",
+            "the IR text already says what MAC arrays multiply",
+        )
+        .help("run `choose-kernels` again with s2c opt, or start from text without it")
+        .into());
+    }
     mapping.machine(
         &mut module.machine,
         text,
@@ -176,6 +184,7 @@ pub(crate) fn run(
         goal: mapping.optimise.map(Optimise::goal).unwrap_or_default(),
         activity: mapping.activity.clone(),
         corrections: mapping.corrections.clone(),
+        kernels: mapping.kernels,
         schedule: mapping.schedule,
         seed: mapping.seed,
     };

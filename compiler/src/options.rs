@@ -2,13 +2,13 @@
 //! options made into values. What is accepted here is honoured; what belongs
 //! to a later version is refused by name.
 
-use crate::cli::{Common, LoweringArgs, MappingArgs, Optimise};
+use crate::cli::{Common, KernelChoice, LoweringArgs, MappingArgs, Optimise};
 use ir::diag::{Diagnostics, Result};
 use ir::machine::Machine;
 use ir::routing::Link;
 use ir::semantics::{Profile, Quantisation, Schedule, Semantics};
 use ir::{ChipCoord, Code, Diagnostic, GlobalPe, Observable, Origin, PeCoord, Target};
-use passes::Activity;
+use passes::{Activity, Kernels};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,7 @@ pub struct Mapping {
     /// The data from which it is measured.
     pub calibrate: Option<PathBuf>,
     pub optimise: Option<Optimise>,
+    pub kernels: Kernels,
     /// What is known of the emitted code: see `passes::MappingOptions`.
     pub corrections: BTreeMap<String, u32>,
     /// Beside the mapping: what programs do.
@@ -150,6 +151,7 @@ pub struct OptionsRecord {
     /// `optimise energy` each PE has its own number, and this is the largest.
     pub auto_level: Option<u32>,
     pub optimise: Option<&'static str>,
+    pub kernels: &'static str,
 }
 
 impl OptionsRecord {
@@ -191,6 +193,7 @@ impl OptionsRecord {
             seed: mapping.seed,
             auto_level: mapping.codegen.auto_level.map(|a| a.threshold),
             optimise: mapping.optimise.map(|o| o.goal().name()),
+            kernels: mapping.kernels.name(),
         }
     }
 }
@@ -337,6 +340,7 @@ pub fn mapping(args: &MappingArgs) -> Result<Mapping> {
             activity: Activity::default(),
             calibrate: args.calibrate.clone(),
             optimise: args.optimise,
+            kernels: args.kernels.map(KernelChoice::kernels).unwrap_or_default(),
             corrections: BTreeMap::new(),
             codegen: codegen::Options::default(),
         }),

@@ -156,10 +156,12 @@ pub fn run(args: &RunArgs, common: &Common, show: &Renderer) -> Result<()> {
     }
     let summary = summary::run(&loaded.images.name, &set, &result.tracks, &result.latencies);
     if let Some(path) = &args.report {
+        let array = crate::report::multiply(&loaded.images);
+        let assumptions = crate::report::assumptions(&target, &loaded.images.machine, array);
         let report = json!({
             "v": 1, "summary": summary, "emulated": result.report, "inject": args.inject,
             "host_ms_per_sample": result.host.as_secs_f64() * 1e3,
-            "options": loaded.options, "assumptions": crate::report::assumptions(&target, &loaded.images.machine),
+            "options": loaded.options, "assumptions": assumptions,
         });
         let text = serde_json::to_string_pretty(&report).unwrap_or_default() + "\n";
         textio::write_file(path, text.as_bytes())?;

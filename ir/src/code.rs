@@ -113,6 +113,8 @@ codes! {
         "A chip spike acts one tick after it is sent, so a cycle needs as many ticks as it has populations. With --schedule auto or phased a network step takes several ticks; the message names the cycle.";
     QuantiseSaturated "W0506" "weights were saturated"
         "A fixed --weight-scale pushed weights beyond the integer range.";
+    KernelImpossible "E0507" "a projection cannot run on the kernel that was asked for"
+        "--kernels mac puts every dense projection of spikes on the MAC array. The array takes int8 and int16 weights, sums within its accumulators, and memory for a byte a source atom; the message shows what is beyond that. --kernels auto decides for each slice.";
     CodegenLimit "E0601" "a kernel cannot be generated"
         "A constant or size is out of the range that the kernel can hold.";
     BundleInvalid "E0701" "the bundle is not usable"

@@ -41,6 +41,8 @@ facts! {
     Tabled "tabled";
     /// Tables were minimised without changing what they do.
     Compressed "compressed";
+    /// Every vertex has its kernels: which projections its MAC array multiplies.
+    Selected "selected";
     /// Every vertex has addresses for its code, data and rows.
     LaidOut "laid_out";
 }

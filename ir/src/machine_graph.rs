@@ -29,6 +29,9 @@ pub struct MachineVertex {
     pub population: PopId,
     pub slice: AtomSlice,
     pub budget: Budget,
+    /// Dense projections that are multiplied on the MAC array, ascending; the rows of all
+    /// others are added. Set by `choose-kernels`.
+    pub array: Vec<ProjId>,
 }
 
 /// What a vertex costs its PE. Bytes are exact, apart from `text`, which is a

@@ -58,6 +58,16 @@ pub enum RegionKind {
     Kernel {
         projection: ProjId,
     },
+    /// Weights of one projection for the MAC array; see [`array`].
+    Matrix {
+        projection: ProjId,
+    },
+    /// What arrived over it in a tick: a byte for each source atom; see [`array`].
+    Counts {
+        projection: ProjId,
+    },
+    /// A product that is to be added to the accumulators; see [`array`].
+    Product,
     /// Input events of a spike source; see [`events`].
     Events,
     /// Spike record: see [`record`].
@@ -92,6 +102,9 @@ impl fmt::Display for RegionKind {
             RegionKind::Currents => f.write_str("currents"),
             RegionKind::Values { source } => write!(f, "values {source}"),
             RegionKind::Kernel { projection } => write!(f, "kernel {projection}"),
+            RegionKind::Matrix { projection } => write!(f, "matrix {projection}"),
+            RegionKind::Counts { projection } => write!(f, "counts {projection}"),
+            RegionKind::Product => f.write_str("product"),
             RegionKind::Accumulators => f.write_str("accumulators"),
             RegionKind::Lists => f.write_str("lists"),
             RegionKind::Ring => f.write_str("ring"),
@@ -121,8 +134,12 @@ impl RegionKind {
             | RegionKind::Pending
             | RegionKind::Accumulators
             | RegionKind::Currents
+            | RegionKind::Counts { .. }
+            | RegionKind::Product
             | RegionKind::Values { .. } => BudgetLine::State,
-            RegionKind::Rows { .. } | RegionKind::Kernel { .. } => BudgetLine::Rows,
+            RegionKind::Rows { .. } | RegionKind::Kernel { .. } | RegionKind::Matrix { .. } => {
+                BudgetLine::Rows
+            }
             RegionKind::Control
             | RegionKind::Decay
             | RegionKind::Offset
@@ -200,6 +217,26 @@ pub mod lists {
     pub const ROWS: u32 = 256;
     /// Bytes of one list.
     pub const BYTES: u32 = 4 * ROWS;
+}
+
+/// Dense projections that a vertex multiplies on its MAC array
+/// ([`crate::machine_graph::MachineVertex::array`]). The matrix holds, for each atom of the
+/// source population by position, `padded(n)` weights in the order of targets. The counts
+/// hold a byte for each of these atoms: how often it sent since the last tick. The product
+/// is one row of sums, wanted where other projections add to the accumulators too. All
+/// regions of such a vertex are multiples of the array's alignment, and so begin at one.
+pub mod array {
+    /// Counts that are cleared together.
+    pub const CLEARED: u32 = 32;
+
+    /// Bytes of the counts of so many sources.
+    pub fn counts_bytes(sources: u64) -> u64 {
+        sources.next_multiple_of(CLEARED as u64)
+    }
+    /// Bytes of the matrix into `n` targets.
+    pub fn matrix_bytes(sources: u64, n: u32, weight_bytes: u32) -> u64 {
+        sources * u64::from(super::padded(n)) * u64::from(weight_bytes)
+    }
 }
 
 /// The event region of a source holds, for consecutive ticks, a count word and

@@ -24,7 +24,7 @@ fn numbers(n: usize, f: impl Fn(usize) -> usize) -> String {
 fn text() -> String {
     let mut text = format!(
         r#"s2ir 1 "rich"
-facts canonical discrete balanced quantised partitioned laid_out
+facts canonical discrete balanced quantised partitioned selected laid_out
 input @img counts 3
 ticks_per_step 2
 population @img spike_source [2 3 3] sends counts 3 latency 0 active 0

@@ -183,7 +183,7 @@ fn balanced() {
         ("-40) delay 1", "-40) delay 2 lag 2"),
     ];
     let [first, second] = steps;
-    let unlaid = ("compressed laid_out", "compressed");
+    let unlaid = ("selected laid_out", "selected");
     let right = damaged(&[chip, first, second, unlaid]);
     assert_eq!(findings(&right), [""; 0]);
     expect(
@@ -479,6 +479,37 @@ fn ranges_cover_each_key_once() {
         assert!(blocks.windows(2).all(|w| !w[0].overlaps(w[1])));
         assert!(blocks.first().is_none_or(|b| b.key() == first));
     }
+}
+
+#[test]
+fn selected() {
+    let vertex = "rows 32 cycles 2500";
+    let array = |what: &str, fault: &str| {
+        expect(&[(vertex, &format!("{vertex} array {what}"))], fault);
+    };
+    let cannot = "'out'[0 +2] (%v3) can't multiply projection";
+    array(
+        "@rec",
+        &format!("{cannot} 'rec' on its MAC array: it leads elsewhere"),
+    );
+    array(
+        "@fc2 @fc2",
+        "'out'[0 +2] (%v3) lists what its MAC array multiplies out of order",
+    );
+    let on_array = (vertex, "rows 32 cycles 2500 array @fc2");
+    let wide = (
+        "2x4xi8(10 20 30 40 -10 -20 -30 -40)",
+        "2x4xi32(10 20 30 40 -10 -20 -30 -40)",
+    );
+    expect(
+        &[on_array, wide],
+        &format!("{cannot} 'fc2' on its MAC array: its weights are i32"),
+    );
+    // What is selected must be laid out so.
+    expect(
+        &[on_array],
+        "the memory layout of 'out'[0 +2] (%v3) is wrong: `rows %proj2 %v1` belongs to no incoming projection",
+    );
 }
 
 #[test]

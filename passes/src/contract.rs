@@ -61,5 +61,6 @@ pub const MAPPED: &[Fact] = &[
     Fact::Routed,
     Fact::Tabled,
     Fact::Compressed,
+    Fact::Selected,
     Fact::LaidOut,
 ];

@@ -5,9 +5,10 @@
 //! towards what is free. The sizes are those that `partition` planned with; a
 //! difference is an internal error, never a warning.
 
+use crate::choose_kernels::cuts;
 use crate::contract::Contract;
 use crate::manager::PassContext;
-use crate::regions::{Cuts, Links, Need, Sender, Sizes};
+use crate::regions::{Links, Need, Sizes};
 use crate::registry::{LayOutMemory, Transform};
 use ir::app::{AppGraph, Population};
 use ir::code::Code;
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 
 impl Transform for LayOutMemory {
     const CONTRACT: Contract =
-        Contract::requires(&[Fact::Partitioned]).establishes(&[Fact::LaidOut]);
+        Contract::requires(&[Fact::Partitioned, Fact::Selected]).establishes(&[Fact::LaidOut]);
 
     fn run(module: &mut Module, context: &PassContext<'_>) -> Result<Vec<Diagnostic>> {
         module.layouts = lay_out(&module.app, &module.machine_graph, context.target)?;
@@ -35,21 +36,14 @@ pub fn lay_out(
     graph: &MachineGraph,
     target: &Target,
 ) -> Result<BTreeMap<VertexId, MemoryLayout>> {
-    let mut cuts = Cuts::new();
-    for (vertex, v) in graph.vertices.iter() {
-        let sender = Sender {
-            vertex,
-            slice: v.slice,
-            order: app.populations[v.population].order,
-        };
-        cuts.entry(v.population).or_default().push(sender);
-    }
+    let cuts = cuts(app, graph);
     let mut layouts = BTreeMap::new();
     for (&pop, senders) in &cuts {
         let need = Need::of(app, pop)?;
         let links = Links::new(app, pop, &need, &cuts);
         for sender in senders {
             let vertex = &graph.vertices[sender.vertex];
+            let need = need.clone().on_array(vertex.array.clone());
             let regions = need.regions(sender.slice, &links, target);
             let sizes = Sizes::sum(&regions, vertex.budget.cycles);
             if sizes.fit(target) != Some(vertex.budget) {

@@ -19,6 +19,7 @@ pub mod allocate_keys;
 pub mod balance_delays;
 pub mod build_tables;
 pub mod canonicalise;
+pub mod choose_kernels;
 pub mod contract;
 pub mod discretise;
 pub mod infer_shapes;
@@ -35,6 +36,7 @@ pub mod route;
 mod testing;
 
 pub use activity::Activity;
+pub use choose_kernels::Kernels;
 pub use contract::Contract;
 pub use manager::{MappingOptions, Observer, PassContext, Silent, run};
 pub use partition::Goal;

@@ -1,6 +1,7 @@
 //! Runs a plan: books facts, tells the observer, has every claim proved.
 
 use crate::activity::Activity;
+use crate::choose_kernels::Kernels;
 use crate::partition::Goal;
 use crate::plan::Plan;
 use crate::registry::Pass;
@@ -30,6 +31,8 @@ pub struct MappingOptions {
     /// What the cycles of a population's slices are by its emitted code, in percent of
     /// the estimate.
     pub corrections: BTreeMap<String, u32>,
+    /// How dense projections are added up.
+    pub kernels: Kernels,
     /// How network steps map to ticks.
     pub schedule: Schedule,
     /// Seed of every pass that draws random numbers.
@@ -43,6 +46,7 @@ impl Default for MappingOptions {
             goal: Goal::default(),
             activity: Activity::default(),
             corrections: BTreeMap::new(),
+            kernels: Kernels::default(),
             schedule: Schedule::Auto,
             seed: 0,
         }
@@ -114,7 +118,12 @@ fn forget(module: &mut Module, facts: FactSet) {
             Fact::Tabled | Fact::Compressed => module.tables.clear(),
             Fact::LaidOut => module.layouts.clear(),
             // These live in the graphs themselves; the pass rewrites them.
-            Fact::Shaped | Fact::Canonical | Fact::Discrete | Fact::Balanced | Fact::Quantised => {}
+            Fact::Shaped
+            | Fact::Canonical
+            | Fact::Discrete
+            | Fact::Balanced
+            | Fact::Quantised
+            | Fact::Selected => {}
         }
     }
 }

@@ -64,6 +64,7 @@ passes! {
     AllocateKeys "allocate-keys" "give every net a block of multicast keys";
     Route "route" "find a tree of links from every net's source to its sinks";
     BuildTables "build-tables" "write the trees as one routing table per chip";
+    ChooseKernels "choose-kernels" "decide which dense projections each slice multiplies on its MAC array";
     LayOutMemory "lay-out-memory" "give every region of every slice an address";
 }
 

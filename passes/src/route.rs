@@ -224,6 +224,7 @@ mod tests {
         let mut placements = BTreeMap::new();
         for &chip in chips {
             let vertex = graph.vertices.push(MachineVertex {
+                array: Vec::new(),
                 population: PopId::from_index(0),
                 slice: AtomSlice { lo: 0, n: 1 },
                 budget: Default::default(),

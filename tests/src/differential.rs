@@ -14,7 +14,7 @@ use ir::neuron::Neuron;
 use ir::semantics::{SpikeOn, WeightMode};
 use ir::verify::verify;
 use ir::{Code, Diagnostics, Module, Observable, Target};
-use passes::{MappingOptions, PassContext, Plan, Silent};
+use passes::{Kernels, MappingOptions, PassContext, Plan, Silent};
 use std::fmt::Write;
 
 /// What a case came to.
@@ -36,6 +36,8 @@ pub struct Measures {
     pub ticks_per_step: u32,
     pub spikes: f64,
     pub graded: usize,
+    /// Projections into slices that are multiplied on the MAC array.
+    pub products: usize,
 }
 
 /// The case as text that `s2c` reads.
@@ -57,9 +59,11 @@ fn lines(errors: &Diagnostics) -> String {
     })
 }
 
-/// Whether a refusal is the graph's fault, or the one known gap of the chip.
+/// Whether a refusal is the graph's fault, that of forced kernels, or the one known gap of
+/// the chip.
 fn legal(case: &Case, errors: &Diagnostics) -> bool {
     let fine = [
+        Code::KernelImpossible,
         Code::AlgebraicLoop,
         Code::DoesNotFit,
         Code::Infeasible,
@@ -82,17 +86,18 @@ fn refused(case: &Case, stage: &str, errors: &Diagnostics) -> Verdict {
     }
 }
 
-/// Runs a case.
-pub fn run(case: &Case, target: &Target) -> Verdict {
-    match attempt(case, target) {
+/// Runs a case with these kernels for its dense projections.
+pub fn run(case: &Case, target: &Target, kernels: Kernels) -> Verdict {
+    match attempt(case, target, kernels) {
         Ok(verdict) | Err(verdict) => verdict,
     }
 }
 
-fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
+fn attempt(case: &Case, target: &Target, kernels: Kernels) -> Result<Verdict, Verdict> {
     let mut module = case.module.clone();
     let options = MappingOptions {
         schedule: case.schedule,
+        kernels,
         ..MappingOptions::default()
     };
     let context = PassContext {
@@ -176,9 +181,11 @@ fn attempt(case: &Case, target: &Target) -> Result<Verdict, Verdict> {
     let gold = engines::golden(&golden, &network, feed, &carried, &[], run)
         .map_err(|e| wrong("golden", &e))?
         .tracks;
+    let graph = &verified.module().machine_graph;
     let mut measures = Measures {
         populations: app.populations.len(),
         ticks_per_step: app.ticks_per_step,
+        products: graph.vertices.values().map(|v| v.array.len()).sum(),
         ..Measures::default()
     };
     for track in &gold.outputs {

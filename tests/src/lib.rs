@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod dense;
 pub mod device_bench;
 pub mod device_machine;
 pub mod differential;

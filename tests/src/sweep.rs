@@ -3,6 +3,7 @@
 use crate::differential::{self, Verdict};
 use crate::random::{self, Case};
 use ir::Target;
+use passes::Kernels;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -18,6 +19,8 @@ pub struct Sweep {
     pub phased: u64,
     pub spiking: u64,
     pub graded: u64,
+    /// Products in programs of those that agree.
+    pub products: u64,
     /// Seeds whose chip is exact and whose golden run is not.
     pub drifts: Vec<(u64, String)>,
     pub wrong: Vec<(u64, String)>,
@@ -27,13 +30,14 @@ impl fmt::Display for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} graphs: {} agree ({} phased, {} with spikes, {} with graded outputs), {} refused, \
-             {} drift, {} wrong",
+            "{} graphs: {} agree ({} phased, {} with spikes, {} with graded outputs, \
+             {} products), {} refused, {} drift, {} wrong",
             self.total,
             self.agree,
             self.phased,
             self.spiking,
             self.graded,
+            self.products,
             self.refused,
             self.drifts.len(),
             self.wrong.len()
@@ -48,9 +52,11 @@ impl fmt::Display for Sweep {
 }
 
 /// One seed; a panic is a verdict too.
-pub fn one(seed: u64, target: &Target) -> (Case, Verdict) {
+pub fn one(seed: u64, target: &Target, kernels: Kernels) -> (Case, Verdict) {
     let case = random::case(seed);
-    let ran = catch_unwind(AssertUnwindSafe(|| differential::run(&case, target)));
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        differential::run(&case, target, kernels)
+    }));
     let verdict = ran.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
@@ -62,18 +68,19 @@ pub fn one(seed: u64, target: &Target) -> (Case, Verdict) {
 }
 
 /// All seeds of a range. The network of a wrong one is left in `keep`.
-pub fn sweep(seeds: std::ops::Range<u64>, keep: &Path) -> Sweep {
+pub fn sweep(seeds: std::ops::Range<u64>, keep: &Path, kernels: Kernels) -> Sweep {
     let target = Target::spinnaker2();
     let mut found = Sweep::default();
     for seed in seeds {
         found.total += 1;
-        let (case, verdict) = one(seed, &target);
+        let (case, verdict) = one(seed, &target, kernels);
         match verdict {
             Verdict::Agrees(m) => {
                 found.agree += 1;
                 found.phased += u64::from(m.ticks_per_step > 1);
                 found.spiking += u64::from(m.spikes > 0.0);
                 found.graded += u64::from(m.graded > 0);
+                found.products += m.products as u64;
             }
             Verdict::Refused(_) => found.refused += 1,
             Verdict::Drifts(what) => found.drifts.push((seed, what)),

@@ -204,6 +204,39 @@ fn every_net_with_exact_weights_differs_from_golden_nearly_nowhere() {
 }
 
 #[test]
+fn the_mac_array_computes_the_same() {
+    let dense = [
+        net("norse_mlp_digits_lifbox", NORSE),
+        net("snntorch_mlp_784_256_10", SNNTORCH),
+        Net {
+            recurrent: true,
+            ..net("snntorch_rleaky_digits", SNNTORCH)
+        },
+    ];
+    for net in dense {
+        for weights in ["auto", "int8", "int16"] {
+            let options = |kernels| ["--weights", weights, "--kernels", kernels];
+            let reports = ["rows", "mac", "auto"].map(|kernels| check(net, &options(kernels)));
+            let [Some(rows), Some(mac), Some(auto)] = reports else {
+                continue;
+            };
+            let energy = |report: &Value| number(report, "/emulated/energy_uj_per_step/mla");
+            assert!(
+                energy(&mac) > 0.0 && energy(&rows) == 0.0,
+                "{}: {weights}",
+                net.name
+            );
+            for report in [&mac, &auto] {
+                holds_always(net, report);
+                for what in ["/emulated/accuracy", "/golden_vs_emulated/wrong_spikes"] {
+                    assert_eq!(rows.pointer(what), report.pointer(what), "{}", net.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_phased_step_computes_the_same() {
     for net in [hand("hand_nested_rnn"), hand("hand_neurons_all")] {
         let Some(report) = check(net, &["--schedule", "phased", "--weights", "float"]) else {

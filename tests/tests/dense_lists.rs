@@ -95,6 +95,7 @@ impl Bench {
                 address: LISTS,
                 count: self.lists,
             }),
+            products: Vec::new(),
             ranges: vec![KeyRange {
                 key: KEY,
                 atoms: self.atoms,

@@ -152,6 +152,7 @@ fn they_agree_on_other_kernels() {
         &["--weights", "int16"],
         &["--real-inputs"],
         &["--max-count", "3"],
+        &["--kernels", "mac"],
     ] {
         let images = compiled(name, options, more, room.path()).expect("a fixture");
         agree(name, &images);

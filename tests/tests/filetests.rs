@@ -12,7 +12,7 @@
 
 use ir::text::{NoBlobs, PrintOptions, parse, print};
 use ir::{Diagnostic, Module, Origin, Target};
-use passes::{Goal, MappingOptions, Observer, Pass, PassContext, Plan};
+use passes::{Goal, Kernels, MappingOptions, Observer, Pass, PassContext, Plan};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -79,6 +79,10 @@ fn instructions(text: &str) -> (Vec<String>, MappingOptions) {
                 let all = [Goal::Pes, Goal::Latency, Goal::Energy];
                 let known = all.into_iter().find(|g| g.name() == *goal);
                 options.goal = known.expect("a goal");
+            }
+            ["kernels", how] => {
+                let known = Kernels::ALL.into_iter().find(|k| k.name() == *how);
+                options.kernels = known.expect("kernels");
             }
             ["schedule", kind] => options.schedule = kind.parse().expect("a schedule"),
             _ => panic!("unknown instruction `{part}`"),

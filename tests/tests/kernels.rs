@@ -266,6 +266,7 @@ fn spikes_and_counts_add_their_rows() {
                 address: LISTS,
                 count: 1,
             }),
+            products: Vec::new(),
             ranges: vec![before, range],
         };
         lab.word(CONTROL + control::RING_READ, RING + entry * first);
@@ -368,6 +369,7 @@ fn values_go_to_the_row_of_the_tick_before() {
             read_pointer: 0x1_d104,
             accumulators: None,
             lists: None,
+            products: Vec::new(),
             ranges: vec![KeyRange {
                 key: KEY,
                 atoms,

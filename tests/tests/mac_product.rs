@@ -1,8 +1,8 @@
 //! Dense projections on the MAC array: emitted code on the emulated PE gives the sums that
 //! adding row after row gives, in the time that is promised.
 
-use codegen::kernels::mac::{Factors, Product, largest_sum};
-use codegen::kernels::{Addressing, build};
+use codegen::kernels::mac::{Factors, Product};
+use codegen::kernels::{Addressing, CountRow, build};
 use ir::memory::padded;
 use ir::{DType, Target};
 use runtime_sim::clock::Level;
@@ -50,7 +50,8 @@ fn product(target: &Target, case: &Case, lab: &Lab, marks: bool, multiplies: boo
             let at = kb.int(SPIKES);
             kb.repeat(n, &[at], |kb, at| {
                 let index = kb.load_word(at[0], 0);
-                product.mark(kb, index, None);
+                let place = kb.add_const(index, VECTOR);
+                CountRow { checked: true }.emit(kb, place);
                 vec![kb.add_const(at[0], 4)]
             });
         }
@@ -208,7 +209,7 @@ fn what_the_array_can_not_hold_is_refused() {
         others: false,
         spikes: Vec::new(),
     };
-    let most = largest_sum(&target, DType::I8);
+    let most = target.mla.largest_sum(DType::I8);
     assert_eq!(most, (1 << 23) - 1);
     assert!(Product::new(&target, factors(&case, most)).is_ok());
     assert!(Product::new(&target, factors(&case, most + 1)).is_err());

@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub use rows::{Ends, dense, kernel, sparse, taps};
+pub use rows::{Ends, dense, kernel, matrix, sparse, taps};
 
 use ir::app::Population;
 use ir::machine_graph::AtomSlice;

@@ -5,6 +5,7 @@ use crate::kernels::{ConvRow, DenseRow, SourcePixels, SparseRow};
 use ir::app::{Conv, Population, Projection, Synapses};
 use ir::diag::Diagnostic;
 use ir::machine_graph::AtomSlice;
+use ir::memory::padded;
 
 /// A projection between two slices.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,26 @@ pub fn dense(ends: &Ends<'_>, row: DenseRow) -> Result<Vec<u8>, Diagnostic> {
         let weights = targets.iter().map(|to| ends.weight(to * n_pre + from));
         let weights = weights.collect::<Result<Vec<_>, _>>()?;
         bytes.extend(row.row_bytes(&weights));
+    }
+    Ok(bytes)
+}
+
+/// For each source atom the weights to every target in their order, padded with zeros.
+pub fn matrix(ends: &Ends<'_>) -> Result<Vec<u8>, Diagnostic> {
+    let (pre, source) = ends.pre;
+    let (post, target) = ends.post;
+    let n_pre = pre.n_atoms();
+    let size = ends.projection.weights.dtype().size();
+    let width = padded(target.n) as usize;
+    let mut bytes = Vec::with_capacity(source.n as usize * width * size);
+    let targets: Vec<usize> = atoms(post, target).collect();
+    for from in atoms(pre, source) {
+        let end = bytes.len() + width * size;
+        for to in &targets {
+            let weight = ends.weight(to * n_pre + from)?.to_le_bytes();
+            bytes.extend(weight.iter().take(size));
+        }
+        bytes.resize(end, 0);
     }
     Ok(bytes)
 }

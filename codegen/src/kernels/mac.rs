@@ -2,7 +2,7 @@
 //! the matrix of weights.
 //!
 //! ```text
-//! mark    for each packet: vector[source] += 1, or what the packet counts
+//! count   for each packet: vector[source] += 1 ([`super::count`])
 //! start   the array takes vector and weights; the vector is cleared for the next tick
 //!         while the array works
 //! finish  waits for the array; the sums are there, or are added to what is there
@@ -18,13 +18,14 @@ use crate::devices::{Job, MacArray, Operand, Output, Shape, Width};
 use cranelift_codegen::ir::Value;
 use ir::code::Code;
 use ir::diag::Diagnostic;
-use ir::memory::{GROUP, padded};
+use ir::memory::{GROUP, array, padded};
 use ir::{DType, Origin, Target};
 
 /// What a product is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factors {
-    /// Address of a byte for each source, zero before the first tick.
+    /// Address of a byte for each source, in whole runs of [`array::CLEARED`], zero before
+    /// the first tick.
     pub vector: u32,
     pub sources: u32,
     /// Address of a row of `padded(targets)` weights for each source.
@@ -50,20 +51,7 @@ pub struct Product {
 }
 
 /// Words that one iteration clears.
-const UNROLL: u32 = 8;
-
-/// Bytes of a vector of `sources`, so that it is cleared in whole iterations.
-pub fn vector_bytes(sources: u32) -> u32 {
-    sources.next_multiple_of(4 * UNROLL)
-}
-
-/// The largest sum of 8-bit unsigned counts times weights that an accumulator of the array
-/// holds, without sign.
-pub fn largest_sum(target: &Target, weight: DType) -> u64 {
-    let wide = u32::from(weight == DType::I16);
-    let bits = target.mla.accumulator_bits + wide * target.mla.fused_bits;
-    (1u64 << (bits.clamp(1, 63) - 1)) - 1
-}
+const UNROLL: u32 = array::CLEARED / 4;
 
 impl Product {
     /// Refuses types and places that the array does not take, and sums that overflow.
@@ -87,7 +75,7 @@ impl Product {
         let placed = aligned(factors.vector)
             && aligned(factors.weights)
             && factors.aside.is_none_or(aligned);
-        let most = largest_sum(target, factors.weight).min(holds);
+        let most = target.mla.largest_sum(factors.weight).min(holds);
         let (Some(wide), Some(width), true, true) = (wide, width, placed, factors.largest <= most)
         else {
             let message = "a projection does not fit the MAC array";
@@ -118,17 +106,6 @@ impl Product {
         })
     }
 
-    /// Notes one packet of source `index`: once, or as often as it counts.
-    pub fn mark(&self, kb: &mut KernelBuilder<'_>, index: Value, count: Option<Value>) {
-        let place = kb.add_const(index, self.factors.vector);
-        let before = kb.load_byte(place, 0);
-        let after = match count {
-            Some(count) => kb.add(before, count),
-            None => kb.add_const(before, 1),
-        };
-        kb.store_byte(after, place, 0);
-    }
-
     /// Starts the array for the accumulators at `sink` and clears the vector.
     pub fn start(&self, kb: &mut KernelBuilder<'_>, sink: Value) {
         let (a, b) = (kb.int(self.factors.vector), kb.int(self.factors.weights));
@@ -138,7 +115,7 @@ impl Product {
         };
         self.array.start(kb, &self.job, a, b, result);
         // The array has taken its operands.
-        let iterations = vector_bytes(self.factors.sources) / (4 * UNROLL);
+        let iterations = self.factors.sources.div_ceil(4 * UNROLL);
         kb.repeat(iterations, &[a], |kb, at| {
             let zero = kb.int(0);
             for k in 0..UNROLL as i32 {

@@ -4,6 +4,7 @@
 use super::blocked::BlockedRows;
 use super::builder::{Addressing, Kernel, KernelBuilder, build_with};
 use super::conv::ConvRow;
+use super::count::CountRow;
 use super::dense::DenseRow;
 use super::lanes::Pair;
 use super::sparse::SparseRow;
@@ -24,6 +25,8 @@ pub enum RowKernel {
     Sparse(SparseRow),
     Conv(ConvRow),
     Blocked(BlockedRows),
+    /// Never called: it is shorter than a call.
+    Count(CountRow),
 }
 
 impl RowKernel {
@@ -33,21 +36,24 @@ impl RowKernel {
             RowKernel::Sparse(k) => k.symbol(),
             RowKernel::Conv(k) => k.symbol(),
             RowKernel::Blocked(k) => k.symbol(),
+            RowKernel::Count(_) => "count".to_owned(),
         }
     }
-    pub fn pair(&self) -> Pair {
-        match self {
+    fn takes_value(&self) -> bool {
+        let pair: Pair = match self {
             RowKernel::Dense(k) => k.pair(),
             RowKernel::Sparse(k) => k.pair(),
             RowKernel::Conv(k) => k.pair(),
             RowKernel::Blocked(k) => k.row().pair(),
-        }
+            RowKernel::Count(_) => return false,
+        };
+        pair.takes_value()
     }
 
     /// Arguments before the sink.
     pub(super) fn places(&self) -> usize {
         match self {
-            RowKernel::Dense(_) => 1,
+            RowKernel::Dense(_) | RowKernel::Count(_) => 1,
             RowKernel::Sparse(_) | RowKernel::Blocked(_) => 2,
             RowKernel::Conv(_) => 3,
         }
@@ -56,7 +62,7 @@ impl RowKernel {
     pub fn kernel(&self, addressing: Addressing) -> Kernel {
         let places = self.places() + 1;
         let mut params = vec![I32; places];
-        params.extend(self.pair().takes_value().then_some(F32));
+        params.extend(self.takes_value().then_some(F32));
         build_with(&self.symbol(), &params, addressing, |kb, args| {
             let (places, x) = args.split_at(places);
             self.emit(kb, places, x.first().copied());
@@ -70,17 +76,19 @@ impl RowKernel {
             RowKernel::Sparse(k) => k.emit(kb, [args[0], args[1], args[2]], x),
             RowKernel::Conv(k) => k.emit(kb, [args[0], args[1], args[2], args[3]], x),
             RowKernel::Blocked(k) => k.emit(kb, [args[0], args[1], args[2]]),
+            RowKernel::Count(k) => k.emit(kb, args[0]),
         }
     }
 
     /// Runs the kernel: a call, or inlined in the host form, which has none.
     pub(super) fn run(&self, kb: &mut KernelBuilder<'_>, args: &[Value], x: Option<Value>) {
+        let inline = matches!(self, RowKernel::Count(_));
         match kb.addressing() {
-            Addressing::Guest => {
+            Addressing::Guest if !inline => {
                 let all: Vec<Value> = args.iter().copied().chain(x).collect();
                 kb.call(&self.symbol(), &all);
             }
-            Addressing::Host => self.emit(kb, args, x),
+            Addressing::Guest | Addressing::Host => self.emit(kb, args, x),
         }
     }
 }
@@ -105,6 +113,8 @@ pub enum RowLayout {
         /// Taps of all pixels that the vertex has.
         taps: u32,
     },
+    /// A byte of each atom, for the MAC array.
+    Counts(CountRow),
 }
 
 /// How the atoms of a source vertex lie on the pixels of a convolution.
@@ -172,6 +182,7 @@ impl RowBlock {
             RowLayout::Dense(row) => RowKernel::Dense(row),
             RowLayout::Sparse(row) => RowKernel::Sparse(row),
             RowLayout::Conv { row, .. } => RowKernel::Conv(row),
+            RowLayout::Counts(row) => RowKernel::Count(row),
         }
     }
 
@@ -190,11 +201,14 @@ impl RowBlock {
     }
 
     /// Whether `next` has the dense rows of the atoms that follow the `atoms` of
-    /// this block.
+    /// this block, or their counts.
     pub(super) fn is_followed_by(&self, next: &RowBlock, atoms: u32) -> bool {
         match (self.layout, next.layout) {
             (RowLayout::Dense(row), RowLayout::Dense(other)) => {
                 row == other && next.rows == self.rows + atoms * row.stride()
+            }
+            (RowLayout::Counts(row), RowLayout::Counts(other)) => {
+                row == other && next.rows == self.rows + atoms
             }
             _ => false,
         }
@@ -207,6 +221,7 @@ impl RowBlock {
         match self.layout {
             RowLayout::Dense(row) => !row.loops(),
             RowLayout::Sparse(_) => false,
+            RowLayout::Counts(_) => true,
             RowLayout::Conv {
                 row, source, taps, ..
             } => {
@@ -220,7 +235,7 @@ impl RowBlock {
     pub(super) fn listed(&self) -> Option<BlockedRows> {
         match self.layout {
             RowLayout::Dense(row) => BlockedRows::new(row),
-            RowLayout::Sparse(_) | RowLayout::Conv { .. } => None,
+            RowLayout::Sparse(_) | RowLayout::Conv { .. } | RowLayout::Counts(_) => None,
         }
     }
 
@@ -235,6 +250,7 @@ impl RowBlock {
     pub(super) fn places(&self, kb: &mut KernelBuilder<'_>, index: Value) -> Vec<Value> {
         match self.layout {
             RowLayout::Dense(row) => vec![self.row(kb, row, index)],
+            RowLayout::Counts(_) => vec![kb.add_const(index, self.rows)],
             RowLayout::Sparse(_) => {
                 let offset = kb.shl_const(index, 2);
                 let entry = kb.add_const(offset, self.rows);

@@ -45,6 +45,9 @@ fn parameter(n: &DiscreteNeuron, kind: RegionKind) -> Option<&Param> {
         | RegionKind::Ring
         | RegionKind::Rows { .. }
         | RegionKind::Kernel { .. }
+        | RegionKind::Matrix { .. }
+        | RegionKind::Counts { .. }
+        | RegionKind::Product
         | RegionKind::Events
         | RegionKind::SpikeRecord
         | RegionKind::Stack => None,
@@ -70,6 +73,7 @@ impl Site<'_> {
                 RegionKind::Rows { projection, source } => {
                     Some(self.row_contents(projection, source)?)
                 }
+                RegionKind::Matrix { projection } => Some(self.matrix_contents(projection)?),
                 RegionKind::Kernel { projection } => Some(self.kernel_contents(projection)?),
                 kind => neuron
                     .and_then(|n| parameter(n, kind))

@@ -260,6 +260,7 @@ impl<'a> Site<'a> {
                 address: r.addr,
                 count: r.bytes / lists::BYTES,
             }),
+            products: self.products()?,
             ranges,
         }))
     }

@@ -2,12 +2,15 @@
 
 use super::Site;
 use crate::contents::{self, Ends};
+use crate::kernels::mac::{Factors, Product};
 use crate::kernels::{
-    Carries, ConvRow, DelayedRows, DenseRow, KeyRange, Pair, RowBlock, RowLayout, Slots,
-    SourcePixels, SparseRow, ValueRows, Values,
+    Carries, ConvRow, CountRow, DelayedProduct, DelayedRows, DenseRow, KeyRange, Pair, RowBlock,
+    RowLayout, Slots, SourcePixels, SparseRow, ValueRows, Values,
 };
 use ir::app::{AtomOrder, Connector, Conv, Population, Projection, Sends};
 use ir::diag::Diagnostic;
+use ir::fixed::dense_bound;
+use ir::machine_graph::AtomSlice;
 use ir::memory::{Region, RegionKind, padded};
 use ir::{DType, ProjId, VertexId};
 
@@ -164,6 +167,12 @@ impl<'a> Site<'a> {
             let blocks = || -> Result<Vec<DelayedRows>, Diagnostic> {
                 let mut blocks = Vec::new();
                 for (id, projection) in self.projections_from(net.source) {
+                    if self.vertex.array.contains(&id) {
+                        let block = self.counts(id, from.slice.lo)?;
+                        let delay = self.delay(projection)?;
+                        blocks.push(DelayedRows { block, delay });
+                        continue;
+                    }
                     if let Some(block) = self.row_block(id, projection, net.source)? {
                         let delay = self.delay(projection)?;
                         blocks.push(DelayedRows { block, delay });
@@ -216,6 +225,62 @@ impl<'a> Site<'a> {
         }
         let currents = self.region(RegionKind::Currents)?.addr;
         Ok(Some(Values { currents, sources }))
+    }
+
+    /// The counts of the atoms of a source population from position `lo` on.
+    fn counts(&self, projection: ProjId, lo: u32) -> Result<RowBlock, Diagnostic> {
+        let counts = self.region(RegionKind::Counts { projection })?;
+        let ring = self.region(RegionKind::Ring)?;
+        Ok(RowBlock {
+            rows: counts.addr + lo,
+            layout: RowLayout::Counts(CountRow::of_ring(ring.bytes / 4)),
+        })
+    }
+
+    /// What the MAC array multiplies in a tick.
+    pub(super) fn products(&self) -> Result<Vec<DelayedProduct>, Diagnostic> {
+        let app = &self.module.app;
+        let product = |&id: &ProjId| -> Result<DelayedProduct, Diagnostic> {
+            let projection = &app.projections[id];
+            let pre = &app.populations[projection.pre];
+            let region = |kind| self.region(kind).map(|r| r.addr);
+            let targets = contents::atoms(self.population, self.vertex.slice);
+            let largest = dense_bound(app, id, targets);
+            let sums = self.sums()?;
+            let beside = app.adds_beside(id, self.vertex.population);
+            let aside = beside.then(|| region(RegionKind::Product)).transpose()?;
+            let factors = Factors {
+                vector: region(RegionKind::Counts { projection: id })?,
+                sources: pre.n_atoms() as u32,
+                weights: region(RegionKind::Matrix { projection: id })?,
+                weight: projection.weights.dtype(),
+                targets: self.vertex.slice.n,
+                sums: sums.ok_or_else(|| self.lacks("multiplies without sums"))?,
+                aside,
+                largest: largest.ok_or_else(|| self.lacks("multiplies what it can't"))?,
+            };
+            Ok(DelayedProduct {
+                product: Product::new(self.target, factors)?,
+                delay: self.delay(projection)?,
+            })
+        };
+        self.vertex.array.iter().map(product).collect()
+    }
+
+    /// Contents of a matrix.
+    pub(super) fn matrix_contents(&self, id: ProjId) -> Result<Vec<u8>, Diagnostic> {
+        let projection = &self.module.app.projections[id];
+        let pre = &self.module.app.populations[projection.pre];
+        let all = AtomSlice {
+            lo: 0,
+            n: pre.n_atoms() as u32,
+        };
+        let ends = Ends {
+            projection,
+            pre: (pre, all),
+            post: (self.population, self.vertex.slice),
+        };
+        contents::matrix(&ends)
     }
 
     /// Contents of a region of rows.

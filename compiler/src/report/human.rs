@@ -148,6 +148,8 @@ pub fn human(r: &Report) -> String {
         table(&rows)
     );
 
+    out.push_str(&kernels(r));
+
     let _ = writeln!(out, "\noptions");
     if let Ok(serde_json::Value::Object(options)) = serde_json::to_value(&r.options) {
         for (name, value) in options.iter().filter(|(_, v)| !v.is_null()) {
@@ -172,6 +174,36 @@ pub fn human(r: &Report) -> String {
         &r.assumptions,
     );
     out
+}
+
+/// The table of dense projections, if there are any.
+fn kernels(r: &Report) -> String {
+    if r.kernels.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![header([
+        "projection",
+        "into",
+        "kernel",
+        "rows",
+        "mac",
+        "why",
+    ])];
+    rows.extend(r.kernels.iter().map(|k| {
+        cells([
+            escape(&k.projection),
+            format!("{}[{} +{}]", escape(&k.population), k.first, k.neurons),
+            k.kernel.to_owned(),
+            k.rows_cycles.to_string(),
+            k.mac_cycles.to_string(),
+            k.why.clone(),
+        ])
+    }));
+    format!(
+        "\ndense projections of spikes (cycles of a mean step, estimated for {} activity)\n{}",
+        r.activity,
+        table(&rows)
+    )
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {

@@ -4,10 +4,12 @@
 //! path: an origin shows the file's name without its folder.
 
 mod human;
+mod kernels;
 mod schedule;
 
 pub use human::human;
 pub(crate) use human::table as human_table;
+pub use kernels::{KernelReport, multiply};
 pub use schedule::ScheduleReport;
 
 use crate::carried;
@@ -35,6 +37,7 @@ pub struct Report {
     pub populations: Vec<PopulationReport>,
     pub projections: Vec<ProjectionReport>,
     pub pes: Vec<PeReport>,
+    pub kernels: Vec<KernelReport>,
     /// What predictions assume: `measured`, `partly measured` or `default`.
     pub activity: &'static str,
     /// Ticks by which each output lags the network step.
@@ -253,6 +256,7 @@ pub fn report(
                 }
             })
             .collect(),
+        kernels: kernels::kernels(module, chip, activity)?,
         activity: match (activity.is_empty(), activity.covers(app)) {
             (true, _) => "default",
             (false, true) => "measured",
@@ -261,7 +265,7 @@ pub fn report(
         latency: latencies(app),
         unused_options: unused.iter().map(|&f| f.to_owned()).collect(),
         warnings: warnings.iter().map(Warning::new).collect(),
-        assumptions: assumptions(target, &module.machine),
+        assumptions: assumptions(target, &module.machine, multiply(&compiled.images)),
     })
 }
 
@@ -294,17 +298,18 @@ pub fn latencies(app: &AppGraph) -> BTreeMap<String, u32> {
 
 /// Parts of the chip that no compiled network uses: what is assumed of them has no
 /// part in any figure of a report.
-const UNUSED_PARTS: [&str; 11] = [
-    "dma", "dram", "explog", "ipi", "mla", "packet", "remote", "rings", "rng", "rounding", "timers",
+const UNUSED_PARTS: [&str; 10] = [
+    "dma", "dram", "explog", "ipi", "packet", "remote", "rings", "rng", "rounding", "timers",
 ];
 
 /// The assumed numbers of a target that a network on `machine` depends on, as reports
-/// print them.
-pub fn assumptions(target: &NamedTarget, machine: &Machine) -> Vec<String> {
+/// print them; `array` if it uses the MAC array.
+pub fn assumptions(target: &NamedTarget, machine: &Machine, array: bool) -> Vec<String> {
     let one_chip = machine.width == 1 && machine.height == 1;
     let used = |key: &str| {
         let part = key.split('.').next().unwrap_or_default();
-        !(UNUSED_PARTS.contains(&part) || one_chip && part == "chip_links")
+        let unused = UNUSED_PARTS.contains(&part) || !array && part == "mla";
+        !(unused || one_chip && part == "chip_links")
     };
     target
         .target

@@ -142,6 +142,14 @@ pub struct Projection {
     pub origin: Origin,
 }
 
+/// Lists of rows that a vertex needs, of those projections that are listed and not on its
+/// MAC array: one for each delay.
+pub fn row_lists(listed: &[(ProjId, Option<u32>)], array: &[ProjId]) -> u32 {
+    let rows = listed.iter().filter(|(id, _)| !array.contains(id));
+    let delays: BTreeSet<Option<u32>> = rows.map(|(_, delay)| *delay).collect();
+    delays.len() as u32
+}
+
 impl AppGraph {
     pub fn population_named(&self, name: &str) -> Option<PopId> {
         self.populations
@@ -169,16 +177,19 @@ impl AppGraph {
         let longest = spikes.filter_map(|(_, p)| p.delay).max();
         longest.unwrap_or(1).next_power_of_two()
     }
-    /// Lists of rows that a vertex of `post` needs if its weights have these types:
-    /// one for each delay of spikes through dense int8 projections.
-    pub fn row_lists(&self, post: PopId, width: impl Fn(ProjId) -> DType) -> u32 {
+    /// Projections into `post` whose rows are listed if their weights have these types:
+    /// spikes through dense int8 ones. With their delays.
+    pub fn listed(
+        &self,
+        post: PopId,
+        width: impl Fn(ProjId) -> DType,
+    ) -> Vec<(ProjId, Option<u32>)> {
         let listed = self.incoming(post).filter(|(id, p)| {
             p.connector == Connector::Dense
                 && self.carries(p) == Sends::Spikes
                 && width(*id) == DType::I8
         });
-        let delays: BTreeSet<Option<u32>> = listed.map(|(_, p)| p.delay).collect();
-        delays.len() as u32
+        listed.map(|(id, p)| (id, p.delay)).collect()
     }
     /// Rows of values that a vertex of `post` keeps of what `pre` sends: what is
     /// sent in tick `t` lies in row `t & (slots - 1)` until it is overwritten.
@@ -192,6 +203,11 @@ impl AppGraph {
     pub fn has_integer_input(&self, post: PopId) -> bool {
         let mut all = self.incoming(post).map(|(_, p)| self.carries(p)).peekable();
         all.peek().is_none() || all.any(|s| s != Sends::Values)
+    }
+    /// Whether spikes or counts reach a population over another projection than this one.
+    pub fn adds_beside(&self, projection: ProjId, post: PopId) -> bool {
+        self.incoming(post)
+            .any(|(id, p)| id != projection && self.carries(p) != Sends::Values)
     }
     /// Whether values reach a population.
     pub fn has_value_input(&self, post: PopId) -> bool {

@@ -1,7 +1,7 @@
 //! How large an input accumulator can get.
 
-use crate::app::{AppGraph, Sends};
-use crate::id::PopId;
+use crate::app::{AppGraph, Connector, Sends};
+use crate::id::{PopId, ProjId};
 use crate::tensor::DType;
 
 /// For each atom of `post`, the largest magnitude that the sum of one slot can
@@ -41,6 +41,32 @@ pub fn accumulator_bounds(app: &AppGraph, post: PopId) -> Option<Vec<i64>> {
         }
     }
     Some(up.into_iter().zip(down).map(|(u, d)| u.max(-d)).collect())
+}
+
+/// The largest magnitude that the sum over one dense projection of spikes can reach in one
+/// tick in these target atoms. `None` if it is not one, or its weights are not integers.
+pub fn dense_bound(
+    app: &AppGraph,
+    projection: ProjId,
+    targets: impl IntoIterator<Item = usize>,
+) -> Option<u64> {
+    let p = app.projections.get(projection)?;
+    let pre = app.populations.get(p.pre)?.n_atoms();
+    let integers = !matches!(p.weights.dtype(), DType::F64 | DType::F32);
+    if p.connector != Connector::Dense || app.carries(p) != Sends::Spikes || !integers {
+        return None;
+    }
+    let mut most = 0;
+    for target in targets {
+        let (mut up, mut down) = (0u64, 0u64);
+        for from in 0..pre {
+            let weight = p.weights.int_at(target * pre + from)?;
+            let size = u64::from(weight.unsigned_abs());
+            *(if weight > 0 { &mut up } else { &mut down }) += size;
+        }
+        most = most.max(up).max(down);
+    }
+    Some(most)
 }
 
 /// The largest magnitude that an accumulator type holds; `None` for types that

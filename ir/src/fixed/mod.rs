@@ -25,7 +25,7 @@ mod real;
 mod run;
 mod wire;
 
-pub use bounds::{accumulator_bounds, accumulator_limit};
+pub use bounds::{accumulator_bounds, accumulator_limit, dense_bound};
 pub use real::Real;
 pub use run::{Memory, Rows, Traces};
 

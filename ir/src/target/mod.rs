@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** no other file holds a hardware constant.
 
+mod array;
 mod links;
 mod read;
 mod units;
@@ -84,6 +85,12 @@ sections! {
         synapse_i16_i32_centicycles: u32, synapse_i32_i32_centicycles: u32,
         sparse_centicycles: u32, value_centicycles: u32, tap_cycles: u32,
         deadline_percent: u32, source_atoms: u32, key_base: u32,
+        listed_packet_centicycles: u32, listed_i8_i16_centicycles: u32,
+        listed_i16_target_centicycles: u32, listed_i8_i32_centicycles: u32,
+        listed_i32_target_centicycles: u32, streamed_packet_centicycles: u32,
+        streamed_i16_i32_centicycles: u32, decode_centicycles: u32, array_packet_centicycles: u32,
+        array_tick_cycles: u32, array_added_i16_centicycles: u32,
+        array_added_i32_centicycles: u32,
     }
     /// MAC array: registers, the shape of the array, its arithmetic and its times.
     Mla mla {

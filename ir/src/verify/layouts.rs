@@ -17,10 +17,11 @@ pub(super) fn check(m: &Module, target: &Target, found: &mut Findings) {
             found.add(origin, format!("{name} has no memory layout"));
             continue;
         };
-        let faults = addresses(layout, target)
+        let array = !m.machine_graph.vertices[id].array.is_empty();
+        let faults = addresses(layout, array, target)
             .into_iter()
             .chain(budget(m, id, layout))
-            .chain(regions::faults(m, id, layout, &reach));
+            .chain(regions::faults(m, id, layout, (&reach, target)));
         for fault in faults {
             let message = format!("the memory layout of {name} is wrong");
             found.add_with(origin, message, fault);
@@ -33,7 +34,7 @@ fn end(r: &Region) -> u64 {
     u64::from(r.addr) + u64::from(r.bytes)
 }
 
-fn addresses(layout: &MemoryLayout, target: &Target) -> Vec<String> {
+fn addresses(layout: &MemoryLayout, array: bool, target: &Target) -> Vec<String> {
     let base = u64::from(target.memory.sram_base);
     let top = base + u64::from(target.memory.sram_bytes);
     let mut faults = Vec::new();
@@ -43,7 +44,14 @@ fn addresses(layout: &MemoryLayout, target: &Target) -> Vec<String> {
         if !kinds.insert(r.kind) {
             faults.push(format!("two regions `{}`", r.kind));
         }
-        let align = if r.kind == RegionKind::Stack { 8 } else { 4 };
+        let align = match r.kind {
+            RegionKind::Stack => 8,
+            RegionKind::Matrix { .. } | RegionKind::Counts { .. } | RegionKind::Product => {
+                target.mla.align_bytes
+            }
+            RegionKind::Accumulators if array => target.mla.align_bytes,
+            _ => 4,
+        };
         if r.addr % align != 0 {
             faults.push(format!(
                 "`{}` at {:#x} is not aligned to {align} bytes",

@@ -56,11 +56,16 @@
 //!   exactly the PEs of the sinks, without a loop
 //! - no table is longer than the router's
 //!
+//! **SELECTED** (`kernels`)
+//! - what a vertex multiplies on its MAC array is, ascending, dense projections of spikes
+//!   with int8 or int16 weights that lead to it
+//! - no sum of one tick leaves the array's accumulator
+//!
 //! **LAID_OUT** (`layouts`, `regions`)
 //! - regions of a PE are aligned, ascending, disjoint, within its memory
 //! - each line of the budget is exactly the sum of its regions
 //! - there are rows for each incoming projection and source vertex that
-//!   reaches the PE, kernels, values, state, and arrays of parameters that
+//!   reaches the PE (or a matrix and counts), kernels, values, state, and arrays of parameters that
 //!   differ or change, each of exactly its size; and nothing else
 //!
 //! *Not* verified: that time constants, scales and rounding follow from the
@@ -70,6 +75,7 @@
 mod app;
 mod connectors;
 mod findings;
+mod kernels;
 mod keys;
 mod layouts;
 mod models;
@@ -140,6 +146,7 @@ pub fn check(module: &Module, target: &Target) -> Result<()> {
             Fact::Tabled => tables::check(module, target, &mut found),
             // What `Tabled` proves is what compression must keep.
             Fact::Compressed => {}
+            Fact::Selected => kernels::check(module, target, &mut found),
             Fact::LaidOut => layouts::check(module, target, &mut found),
         }
         // Later facts rest on earlier ones.
@@ -159,5 +166,9 @@ pub const PREREQUISITES: &[(Fact, &[Fact])] = &[
     (Fact::Routed, &[Fact::Placed]),
     (Fact::Tabled, &[Fact::Keyed, Fact::Routed]),
     (Fact::Compressed, &[Fact::Tabled]),
-    (Fact::LaidOut, &[Fact::Quantised, Fact::Partitioned]),
+    (Fact::Selected, &[Fact::Quantised, Fact::Partitioned]),
+    (
+        Fact::LaidOut,
+        &[Fact::Quantised, Fact::Partitioned, Fact::Selected],
+    ),
 ];

@@ -39,7 +39,8 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
     }
     let (vertices, nets) = (&m.machine_graph.vertices, &m.machine_graph.nets);
     for (id, vertex) in vertices.iter() {
-        let ok = in_range(&app.populations, vertex.population);
+        let ok = in_range(&app.populations, vertex.population)
+            && vertex.array.iter().all(|p| in_range(&app.projections, *p));
         missing(&format!("vertex {id}"), &module, ok);
     }
     for (id, net) in nets.iter() {
@@ -70,7 +71,9 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
                 RegionKind::Rows { projection, source } => {
                     in_range(&app.projections, projection) && in_range(vertices, source)
                 }
-                RegionKind::Kernel { projection } => in_range(&app.projections, projection),
+                RegionKind::Kernel { projection }
+                | RegionKind::Matrix { projection }
+                | RegionKind::Counts { projection } => in_range(&app.projections, projection),
                 RegionKind::Values { source } => in_range(vertices, source),
                 _ => true,
             });

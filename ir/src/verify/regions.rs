@@ -1,12 +1,13 @@
 //! LAID_OUT: which regions a PE needs, and how large each is.
 
 use super::reach::{Reach, atoms};
-use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends};
-use crate::id::{PopId, VertexId};
+use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends, row_lists};
+use crate::id::{PopId, ProjId, VertexId};
 use crate::machine_graph::AtomSlice;
-use crate::memory::{MemoryLayout, RegionKind, control, lists, padded, rows};
+use crate::memory::{MemoryLayout, RegionKind, array, control, lists, padded, rows};
 use crate::module::Module;
 use crate::neuron::{Constant, DiscreteNeuron, Membrane, Neuron, Param};
+use crate::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A region that a layout may have.
@@ -25,24 +26,32 @@ pub(super) fn faults(
     m: &Module,
     id: VertexId,
     layout: &MemoryLayout,
-    reach: &Reach,
+    (reach, target): (&Reach, &Target),
 ) -> Vec<String> {
     let mut wants = wanted(m, id, reach);
     let mut faults = Vec::new();
+    // Regions may be filled up to the alignment of the stack, or of the MAC array.
+    let array = &m.machine_graph.vertices[id].array;
+    let align = match array.is_empty() {
+        true => 8,
+        false => u64::from(target.mla.align_bytes.max(8)),
+    };
     for r in &layout.regions {
         match wants.remove(&r.kind) {
             // A second region of the kind is reported with the addresses.
             None if layout.regions.iter().filter(|s| s.kind == r.kind).count() > 1 => {}
             None => faults.push(match r.kind {
-                RegionKind::Rows { .. } | RegionKind::Kernel { .. } => {
+                RegionKind::Rows { .. }
+                | RegionKind::Kernel { .. }
+                | RegionKind::Matrix { .. }
+                | RegionKind::Counts { .. } => {
                     format!("`{}` belongs to no incoming projection", r.kind)
                 }
                 _ => format!("`{}` has no use here", r.kind),
             }),
             Some(want) => {
                 let bytes = u64::from(r.bytes);
-                // Regions may be filled up to the alignment of the stack.
-                let fits = |w: u64| bytes == w || bytes == w.next_multiple_of(8);
+                let fits = |w: u64| bytes == w || bytes == w.next_multiple_of(align);
                 faults.extend(want.bytes.filter(|w| !fits(*w)).map(|w| {
                     let what = if matches!(r.kind, RegionKind::Rows { .. }) {
                         "its rows"
@@ -75,9 +84,10 @@ fn wanted(m: &Module, id: VertexId, reach: &Reach) -> Wants {
         Model::Neuron(Neuron::Discrete(neuron)) => {
             let heard = m.app.incoming(here.population).next().is_some();
             add(RegionKind::Ring, heard, None);
-            let lists = m
+            let listed = m
                 .app
-                .row_lists(here.population, |p| m.app.projections[p].weights.dtype());
+                .listed(here.population, |p| m.app.projections[p].weights.dtype());
+            let lists = row_lists(&listed, &here.array);
             if lists > 0 {
                 add(
                     RegionKind::Lists,
@@ -88,6 +98,19 @@ fn wanted(m: &Module, id: VertexId, reach: &Reach) -> Wants {
             state(&mut wants, m, here.population, here.slice, neuron);
             parameters(&mut wants, population, here.slice, neuron);
             incoming(&mut wants, m, id, reach);
+            let beside = |p: &ProjId| m.app.adds_beside(*p, here.population);
+            if let Some(dtype) = population.accumulator
+                && here.array.iter().any(beside)
+            {
+                let row = u64::from(padded(here.slice.n)) * dtype.size() as u64;
+                wants.insert(
+                    RegionKind::Product,
+                    Wanted {
+                        needed: true,
+                        bytes: Some(row),
+                    },
+                );
+            }
         }
         // Not so where the module is QUANTISED.
         Model::Neuron(Neuron::Continuous(_)) => {}
@@ -172,6 +195,29 @@ fn incoming(wants: &mut Wants, m: &Module, id: VertexId, reach: &Reach) {
     for (projection, p) in m.app.incoming(here.population) {
         let pre = &m.app.populations[p.pre];
         let weight = p.weights.dtype().size() as u32;
+        if here.array.contains(&projection) {
+            let sources = pre.n_atoms() as u64;
+            for (kind, bytes) in [
+                (
+                    RegionKind::Matrix { projection },
+                    array::matrix_bytes(sources, here.slice.n, weight),
+                ),
+                (
+                    RegionKind::Counts { projection },
+                    array::counts_bytes(sources),
+                ),
+            ] {
+                let bytes = Some(bytes);
+                wants.insert(
+                    kind,
+                    Wanted {
+                        needed: true,
+                        bytes,
+                    },
+                );
+            }
+            continue;
+        }
         let mut any = false;
         for &source in reach.vertices_of(p.pre) {
             let slice = m.machine_graph.vertices[source].slice;

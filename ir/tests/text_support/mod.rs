@@ -13,7 +13,7 @@ target "spinnaker2" chips 2x1 step 1000us
 dead chip(0,0) pe(2,1,0)
 semantics dt 0.001 time-unit s integrator forward-euler reset v-reset compare gt spike-on new hold-after-spike off syn-gain file syn-decay before if-gain dt recurrent-bias-t0 on bias synapse v-floor none edge-delay none
 quantisation weights int8 scale neuron rounding nearest
-facts canonical discrete balanced quantised partitioned placed keyed routed tabled compressed laid_out
+facts canonical discrete balanced quantised partitioned placed keyed routed tabled compressed selected laid_out
 network "tiny"
 population @in spike_source [3] latency 0 active 0
 population @hid lif [4] discrete { decay = 0.9, gain = 1.0, offset = 4xf64(0.5 0.0 -1.5 2.0), threshold = 100.0, reset = to 0.0, compare = gt, unit = 0.01 } accumulator i16 latency 1 active 1 record spikes

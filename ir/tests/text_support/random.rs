@@ -688,13 +688,15 @@ fn machine_graph(populations: usize, projections: usize) -> impl Strategy<Value 
         },
     );
     let slice = (any::<u32>(), any::<u32>()).prop_map(|(lo, n)| AtomSlice { lo, n });
-    let vertex = (any::<Index>(), slice, budget).prop_map(move |(population, slice, budget)| {
-        MachineVertex {
+    let array = ids(projections);
+    let vertex = (any::<Index>(), slice, budget, array).prop_map(
+        move |(population, slice, budget, array)| MachineVertex {
             population: id(population, populations),
             slice,
             budget,
-        }
-    });
+            array,
+        },
+    );
     let most = if populations == 0 { 1 } else { 5 };
     vec(vertex, 0..most).prop_flat_map(move |vertices| {
         let n = vertices.len();
@@ -715,11 +717,17 @@ fn machine_graph(populations: usize, projections: usize) -> impl Strategy<Value 
 }
 
 fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLayout> {
-    let named = (any::<Index>(), any::<Index>(), 0..3).prop_map(move |(p, source, which)| {
+    let named = (any::<Index>(), any::<Index>(), 0..5).prop_map(move |(p, source, which)| {
         let source = id(source, vertices);
         match which {
             0 => RegionKind::Values { source },
             _ if projections == 0 => RegionKind::Stack,
+            3 => RegionKind::Matrix {
+                projection: id(p, projections),
+            },
+            4 => RegionKind::Counts {
+                projection: id(p, projections),
+            },
             1 => RegionKind::Kernel {
                 projection: id(p, projections),
             },
@@ -747,6 +755,7 @@ fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLa
         RegionKind::Pending,
         RegionKind::Accumulators,
         RegionKind::Currents,
+        RegionKind::Product,
         RegionKind::Lists,
         RegionKind::Ring,
         RegionKind::Events,

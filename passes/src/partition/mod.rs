@@ -257,6 +257,7 @@ impl Plan<'_> {
                     population: pop,
                     slice: sender.slice,
                     budget,
+                    array: Vec::new(),
                 });
                 let bundles = links.bundles_into(sender.slice, need.accumulator(), self.target);
                 for bundle in bundles {

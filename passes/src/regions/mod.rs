@@ -17,11 +17,11 @@ pub use load::Load;
 pub use sizes::Sizes;
 
 use ir::Target;
-use ir::app::{AppGraph, AtomOrder, Connector, Conv, Model, Population, Sends};
+use ir::app::{AppGraph, AtomOrder, Connector, Conv, Model, Population, Sends, row_lists};
 use ir::diag::Diagnostic;
 use ir::id::{PopId, ProjId, VertexId};
 use ir::machine_graph::{AtomSlice, Budget};
-use ir::memory::{RegionKind, control, events, lists, padded, record};
+use ir::memory::{self, RegionKind, control, events, lists, padded, record};
 use ir::neuron::{DiscreteNeuron, Neuron};
 use ir::origin::escape;
 use ir::series::Observable;
@@ -60,6 +60,8 @@ pub struct Need {
     pub kind: NeedKind,
     /// Whether spikes are recorded on the chip.
     pub records: bool,
+    /// Projections on the MAC array.
+    pub array: Vec<ProjId>,
     /// For which cycles are estimated; without one, the target's planning activity.
     pub load: Option<Load>,
 }
@@ -82,8 +84,10 @@ pub struct Neurons {
     slots: u32,
     /// `None` where no integers arrive.
     accumulator: Option<DType>,
-    /// Lists of dense rows.
-    lists: u32,
+    /// Projections whose rows are listed, with their delays.
+    listed: Vec<(ProjId, Option<u32>)>,
+    /// Those of spikes and counts, if there are several.
+    several: bool,
     /// Rows of values that are kept, by sending population.
     value_slots: BTreeMap<PopId, u32>,
     /// Bytes of an entry of the receive ring.
@@ -104,6 +108,7 @@ impl Need {
                     payload: population.sends.has_payload(),
                 },
                 records: population.record.contains(&Observable::Spikes),
+                array: Vec::new(),
                 load: None,
             },
             Model::Neuron(Neuron::Discrete(neuron)) => {
@@ -151,7 +156,12 @@ impl Need {
             arrays: parameter_arrays(neuron),
             state,
             slots: app.slots(pop),
-            lists: app.row_lists(pop, &width),
+            listed: app.listed(pop, &width),
+            several: incoming
+                .iter()
+                .filter(|i| sends(i) != Sends::Values)
+                .count()
+                > 1,
             accumulator: accumulator.filter(|_| integers),
             value_slots: values
                 .map(|i| (i.pre, app.value_slots(i.pre, pop)))
@@ -167,6 +177,7 @@ impl Need {
             order: order(app, population, &neurons.incoming, u32::MAX),
             kind: NeedKind::Neurons(neurons),
             records: population.record.contains(&Observable::Spikes),
+            array: Vec::new(),
             load: None,
         })
     }
@@ -230,7 +241,9 @@ impl Need {
         target: &Target,
     ) -> Vec<(RegionKind, u64)> {
         let memory = &target.memory;
-        let rows = bundles.len() as u64 * u64::from(memory.text_per_rows);
+        // A product is about as much code as four row calls.
+        let parts = bundles.len() + 4 * self.array.len();
+        let rows = parts as u64 * u64::from(memory.text_per_rows);
         let mut all = vec![
             (
                 RegionKind::Text,
@@ -243,24 +256,49 @@ impl Need {
                 let tick = events::tick_bytes(slice.n, *payload).next_multiple_of(RING_ALIGN);
                 all.push((RegionKind::Events, tick.max(u64::from(memory.events_bytes))));
             }
-            NeedKind::Neurons(neurons) => neurons.regions(slice.n, links, bundles, &mut all),
+            NeedKind::Neurons(neurons) => {
+                let reach = Reach {
+                    links,
+                    bundles,
+                    array: &self.array,
+                };
+                neurons.regions(slice.n, &reach, &mut all);
+            }
         }
         if self.records {
             all.push((RegionKind::SpikeRecord, record_bytes(slice.n)));
         }
         all.push((RegionKind::Stack, align(u64::from(memory.stack_bytes))));
+        if !self.array.is_empty() {
+            let wide = u64::from(target.mla.align_bytes).max(ALIGN);
+            for (_, bytes) in &mut all {
+                *bytes = bytes.next_multiple_of(wide);
+            }
+        }
         all
+    }
+
+    /// The same need with these projections, ascending, on the MAC array.
+    #[must_use]
+    pub fn on_array(self, array: Vec<ProjId>) -> Self {
+        Self { array, ..self }
     }
 }
 
+/// What reaches a slice.
+struct Reach<'a> {
+    links: &'a Links<'a>,
+    bundles: &'a [Bundle],
+    array: &'a [ProjId],
+}
+
 impl Neurons {
-    fn regions(
-        &self,
-        n: u32,
-        links: &Links<'_>,
-        bundles: &[Bundle],
-        all: &mut Vec<(RegionKind, u64)>,
-    ) {
+    fn regions(&self, n: u32, reach: &Reach<'_>, all: &mut Vec<(RegionKind, u64)>) {
+        let Reach {
+            links,
+            bundles,
+            array,
+        } = *reach;
         let (word, width) = (align(4 * u64::from(n)), u64::from(padded(n)));
         all.extend(self.arrays.iter().map(|&kind| (kind, word)));
         all.push((RegionKind::V, word));
@@ -268,6 +306,10 @@ impl Neurons {
         if let Some(accumulator) = self.accumulator {
             let sums = u64::from(self.slots) * width * accumulator.size() as u64;
             all.push((RegionKind::Accumulators, align(sums)));
+            if self.several && !array.is_empty() {
+                let row = width * accumulator.size() as u64;
+                all.push((RegionKind::Product, align(row)));
+            }
         }
         if !self.value_slots.is_empty() {
             all.push((RegionKind::Currents, align(4 * width)));
@@ -282,17 +324,30 @@ impl Neurons {
         }
         let values = values.into_iter();
         all.extend(values.map(|(source, bytes)| (RegionKind::Values { source }, bytes)));
-        if self.lists > 0 {
-            let bytes = u64::from(self.lists) * u64::from(lists::BYTES);
+        let lists = row_lists(&self.listed, array);
+        if lists > 0 {
+            let bytes = u64::from(lists) * u64::from(lists::BYTES);
             all.push((RegionKind::Lists, align(bytes)));
         }
         // Two ticks of every source atom, and one entry that stays free to
         // tell a full ring from an empty one.
         let ring = self.ring_entry * (2 * source_atoms(bundles) + 1);
         all.push((RegionKind::Ring, ring.next_multiple_of(RING_ALIGN)));
+        for &projection in array {
+            let from = bundles.iter().filter(|b| b.projection == projection);
+            let (atoms, bytes) = from.fold((0, 0), |(atoms, bytes), b| {
+                (atoms + u64::from(b.sender.slice.n), bytes + b.bytes)
+            });
+            let counts = memory::array::counts_bytes(atoms);
+            all.push((RegionKind::Counts { projection }, align(counts)));
+            all.push((RegionKind::Matrix { projection }, align(bytes)));
+        }
         let mut kernel_of = None;
         for b in bundles {
             let projection = b.projection;
+            if array.contains(&projection) {
+                continue;
+            }
             if kernel_of != Some(projection)
                 && let Some(bytes) = links.kernel_bytes(projection)
             {

@@ -6,6 +6,15 @@ use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 
 impl KernelBuilder<'_> {
+    /// Stops the program unless the condition holds.
+    pub(in crate::kernels) fn expect(&mut self, condition: Value) {
+        let (good, bad) = (self.block(), self.cold_block());
+        self.branch(condition, (good, &[]), (bad, &[]));
+        self.enter(bad);
+        self.trap();
+        self.enter(good);
+    }
+
     /// A block with parameters of the given values' types.
     pub fn block_like(&mut self, state: &[Value]) -> Block {
         let block = self.b.create_block();

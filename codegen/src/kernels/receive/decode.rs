@@ -1,6 +1,7 @@
 //! From a packet's key to what is done with it.
 
 use super::super::builder::KernelBuilder;
+use super::super::rows::RowKernel;
 use super::drain::Drain;
 use super::tails::Tail;
 use super::{Carries, DelayedRows, KeyRange};
@@ -48,7 +49,7 @@ impl Drain<'_> {
         }
     }
 
-    /// Lists the rows of packets that do nothing else; gives the new ends.
+    /// Counts packets that do nothing else and lists their rows; gives the new ends.
     pub(super) fn list(
         &self,
         kb: &mut KernelBuilder<'_>,
@@ -60,6 +61,10 @@ impl Drain<'_> {
         let mut written = vec![0; ends.len()];
         for &index in &indices {
             for rows in range.blocks() {
+                if let RowKernel::Count(count) = rows.block.kernel() {
+                    let place = kb.add_const(index, rows.block.rows);
+                    count.emit(kb, place);
+                }
                 if let Some(number) = self.listing.number(rows) {
                     let row = self.listed_row(kb, rows, index);
                     kb.store(row, ends[number], written[number]);
@@ -119,7 +124,7 @@ impl Drain<'_> {
                 let more = kb.sub(count, one);
                 let max = kb.int(*max);
                 let allowed = kb.compare(IntCC::UnsignedLessThan, more, max);
-                expect(kb, allowed);
+                kb.expect(allowed);
                 let top = kb.block_like(&[count]);
                 kb.jump(top, &[count]);
                 kb.enter(top);
@@ -149,15 +154,6 @@ fn index(kb: &mut KernelBuilder<'_>, range: &KeyRange, key: Value) -> Value {
     let index = kb.sub(key, base);
     let atoms = kb.int(range.atoms);
     let ours = kb.compare(IntCC::UnsignedLessThan, index, atoms);
-    expect(kb, ours);
+    kb.expect(ours);
     index
-}
-
-/// Stops the program unless the condition holds.
-fn expect(kb: &mut KernelBuilder<'_>, condition: Value) {
-    let (good, bad) = (kb.block(), kb.cold_block());
-    kb.branch(condition, (good, &[]), (bad, &[]));
-    kb.enter(bad);
-    kb.trap();
-    kb.enter(good);
 }

@@ -4,9 +4,10 @@
 //! where a list might be full, so that the loop over it looks at nothing but keys.
 
 use super::super::builder::KernelBuilder;
+use super::super::rows::RowKernel;
 use super::decode::Rest;
 use super::listing::Listing;
-use super::{Carries, KeyRange, Places, Receive};
+use super::{Carries, DelayedRows, KeyRange, Places, Receive};
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::condcodes::IntCC;
 
@@ -119,13 +120,16 @@ impl Drain<'_> {
         kb.load_word(at, (number * bytes + bytes - 4) as i32)
     }
 
-    /// The only range, if all that its packets do is to list rows.
+    /// The only range, if all that its packets do is to list rows or to be counted.
     fn straight(&self) -> Option<&KeyRange> {
         match self.receive.ranges.as_slice() {
             [range] => match &range.carries {
                 Carries::Spikes(blocks) => {
-                    let mut numbers = blocks.iter().map(|b| self.listing.number(b));
-                    numbers.all(|n| n.is_some()).then_some(range)
+                    let straight = |b: &DelayedRows| {
+                        self.listing.number(b).is_some()
+                            || matches!(b.block.kernel(), RowKernel::Count(_))
+                    };
+                    blocks.iter().all(straight).then_some(range)
                 }
                 Carries::Counts { .. } | Carries::Values(_) => None,
             },

@@ -3,6 +3,7 @@
 //!
 //! Rows of dense int8 projections are listed and added together, when the ring is
 //! empty or a list might be full; what other projections bring is added at once.
+//! What the MAC array multiplies is counted, and multiplied once all packets are taken.
 //! A packet with a count adds its rows so many times; a value is put into its
 //! place in the row of the tick it was sent in, where `values` finds it.
 
@@ -12,9 +13,11 @@ mod listing;
 mod tails;
 
 use super::builder::{Addressing, Kernel, KernelBuilder, build};
+use super::mac::Product;
 use super::rows::{RowBlock, RowKernel};
 use super::slots::Slots;
 use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::condcodes::IntCC;
 use ir::memory::{GROUP, control, padded};
 use listing::Listing;
 use std::collections::BTreeMap;
@@ -23,6 +26,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DelayedRows {
     pub block: RowBlock,
+    /// Ticks from sending to acting, at least 1.
+    pub delay: u32,
+}
+
+/// A product of what was counted in a tick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelayedProduct {
+    pub product: Product,
     /// Ticks from sending to acting, at least 1.
     pub delay: u32,
 }
@@ -71,6 +82,8 @@ pub struct Receive {
     /// A list for each delay of dense int8 rows; those beyond its count are added
     /// one by one.
     pub lists: Option<RowLists>,
+    /// One after the other on the MAC array, if anything arrived; guest form only.
+    pub products: Vec<DelayedProduct>,
     /// Ascending by key, not overlapping.
     pub ranges: Vec<KeyRange>,
 }
@@ -134,6 +147,7 @@ impl Receive {
             .filter(|r| tails::Tail::of(r, &listing).is_none());
         let blocks = called.flat_map(KeyRange::blocks);
         let single = blocks.map(|b| b.block.kernel());
+        let single = single.filter(|k| !matches!(k, RowKernel::Count(_)));
         single.chain(listing.kernels()).collect()
     }
 
@@ -152,6 +166,7 @@ impl Receive {
         let end = kb.load_at(self.write_pointer);
         let places = self.places(kb, tick);
         let first = kb.load_at(self.control + control::RING_READ);
+        let sinks = places.sinks.clone();
         drain::Drain {
             receive: self,
             places,
@@ -160,6 +175,25 @@ impl Receive {
         .emit(kb, first, end);
         kb.store_at(end, self.control + control::RING_READ);
         kb.store_at(end, self.read_pointer);
+        if !self.products.is_empty() {
+            let any = kb.compare(IntCC::NotEqual, first, end);
+            self.multiply(kb, any, &sinks);
+        }
+    }
+
+    /// Where nothing arrived all counts are 0, and sums that only products are written to
+    /// have been cleared by the update.
+    fn multiply(&self, kb: &mut KernelBuilder<'_>, any: Value, sinks: &BTreeMap<u32, Value>) {
+        let (work, rest) = (kb.block(), kb.block());
+        kb.branch(any, (work, &[]), (rest, &[]));
+        kb.enter(work);
+        for p in &self.products {
+            let sink = sinks[&p.delay];
+            p.product.start(kb, sink);
+            p.product.finish(kb, sink);
+        }
+        kb.jump(rest, &[]);
+        kb.enter(rest);
     }
 
     /// A packet drained in tick `t` was sent in `t - 1`, so it acts in tick

@@ -28,6 +28,7 @@ const PLAIN_REGIONS: &[RegionKind] = &[
     RegionKind::Pending,
     RegionKind::Accumulators,
     RegionKind::Currents,
+    RegionKind::Product,
     RegionKind::Lists,
     RegionKind::Ring,
     RegionKind::Events,
@@ -65,10 +66,16 @@ impl Parser<'_> {
         if sum.is_none() {
             return Err(c.fail("expected a budget below 4 GiB before this"));
         }
+        let array = if c.eat_word("array") {
+            self.projections.references(c, "a projection")?
+        } else {
+            Vec::new()
+        };
         self.module.machine_graph.vertices.push(MachineVertex {
             population,
             slice: AtomSlice { lo, n },
             budget,
+            array,
         });
         Ok(())
     }
@@ -192,6 +199,12 @@ impl Parser<'_> {
                 source: self.vertices.reference(c, "a vertex")?,
             },
             ("kernel", None) => RegionKind::Kernel {
+                projection: self.projections.reference(c, "a projection")?,
+            },
+            ("matrix", None) => RegionKind::Matrix {
+                projection: self.projections.reference(c, "a projection")?,
+            },
+            ("counts", None) => RegionKind::Counts {
                 projection: self.projections.reference(c, "a projection")?,
             },
             ("values", None) => RegionKind::Values {

@@ -11,11 +11,19 @@ impl Printer<'_> {
             let population = self.populations.reference(vertex.population);
             let slice = vertex.slice;
             let b = vertex.budget;
-            writeln!(
+            write!(
                 self.out,
                 "vertex {id} = {population}{slice} text {} data {} state {} rows {} cycles {}",
                 b.text, b.data, b.state, b.rows, b.cycles
             )?;
+            if !vertex.array.is_empty() {
+                self.out.push_str(" array");
+                for &projection in &vertex.array {
+                    let projection = self.projections.reference(projection);
+                    write!(self.out, " {projection}")?;
+                }
+            }
+            self.out.push('\n');
         }
         for (id, net) in graph.nets.iter() {
             let sinks = list(&net.sinks);
@@ -74,6 +82,14 @@ impl Printer<'_> {
                     RegionKind::Kernel { projection } => {
                         let projection = self.projections.reference(projection);
                         write!(self.out, "kernel {projection}")?;
+                    }
+                    RegionKind::Matrix { projection } => {
+                        let projection = self.projections.reference(projection);
+                        write!(self.out, "matrix {projection}")?;
+                    }
+                    RegionKind::Counts { projection } => {
+                        let projection = self.projections.reference(projection);
+                        write!(self.out, "counts {projection}")?;
                     }
                     // What names no projection reads back as it is shown.
                     other => write!(self.out, "{other}")?,
