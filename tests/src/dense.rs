@@ -169,8 +169,8 @@ impl Subject {
     /// Cycles of ticks in which these sources send, and the membranes after them.
     pub fn ticks(&self, sends: &[Vec<u32>], target: &Target) -> (Vec<u64>, Vec<u8>) {
         let place = self.module.placements[&hid()];
-        let images = self.images.chips.iter().flat_map(|c| &c.pes);
-        let image = images.filter(|p| p.pe == place.pe).last().expect("a PE");
+        let mut images = self.images.chips.iter().flat_map(|c| &c.pes);
+        let image = images.find(|p| p.pe == place.pe).expect("a PE");
         let mut alone = Alone::start(image, place, target, Level::High).expect("it starts");
         let graph = &self.module.machine_graph;
         let net = graph.net_of(VertexId::from_index(0)).expect("a net");
