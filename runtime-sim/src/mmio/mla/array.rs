@@ -62,7 +62,12 @@ impl Accumulators {
             self.exact.resize(count, 0);
             for tap in taps {
                 let sums = &mut self.exact[tap.first..tap.first + tap.count];
-                if tap.step == 1 {
+                if tap.step == 1 && tap.coefficient == 1 {
+                    // A spike: most hosts add faster than they multiply.
+                    for (sum, &x) in sums.iter_mut().zip(tap.data) {
+                        *sum = sum.wrapping_add(x);
+                    }
+                } else if tap.step == 1 {
                     for (sum, &x) in sums.iter_mut().zip(tap.data) {
                         *sum = sum.wrapping_add(tap.coefficient.wrapping_mul(x));
                     }
@@ -94,16 +99,23 @@ impl Accumulators {
 
 /// The elements of an operand.
 fn elements(bytes: &[u8], operand: &Operand) -> Vec<i32> {
+    let mut all = Vec::new();
+    widen(bytes, operand, &mut all);
+    all
+}
+
+/// Adds elements of an operand to `all`.
+fn widen(bytes: &[u8], operand: &Operand, all: &mut Vec<i32>) {
     match (operand.wide, operand.signed) {
-        (false, false) => bytes.iter().map(|&b| i32::from(b)).collect(),
-        (false, true) => bytes.iter().map(|&b| i32::from(b as i8)).collect(),
+        (false, false) => all.extend(bytes.iter().map(|&b| i32::from(b))),
+        (false, true) => all.extend(bytes.iter().map(|&b| i32::from(b as i8))),
         (true, signed) => {
             let halves = bytes.chunks_exact(2);
             let halves = halves.map(|b| u16::from_le_bytes([b[0], b[1]]));
             if signed {
-                halves.map(|h| i32::from(h as i16)).collect()
+                all.extend(halves.map(|h| i32::from(h as i16)));
             } else {
-                halves.map(i32::from).collect()
+                all.extend(halves.map(i32::from));
             }
         }
     }
@@ -135,18 +147,27 @@ impl Outcome {
 
 /// Computes `job` on operands of the sizes that it says.
 pub(super) fn compute(job: &Job, registers: &Registers, a: &[u8], b: &[u8]) -> Outcome {
-    let (a, b) = (elements(a, &job.a), elements(b, &job.b));
+    let a = elements(a, &job.a);
     let mut row = Accumulators::new(job.accumulator_bits(registers));
     let mut outcome = Outcome::default();
     match job.shape {
         Shape::Matrix { k, n, .. } => {
-            let n = n as usize;
-            let limit = largest(&b);
-            for coefficients in a.chunks_exact(k as usize) {
+            let (k, n) = (k as usize, n as usize);
+            // What is multiplied by nothing but zeros changes no sum: of a vector of
+            // spikes that is most of the matrix.
+            let used = |i: &usize| a.iter().skip(*i).step_by(k).any(|&x| x != 0);
+            let used: Vec<usize> = (0..k).filter(used).collect();
+            let bytes = n * if job.b.wide { 2 } else { 1 };
+            let mut rows = Vec::with_capacity(used.len() * n);
+            for &i in &used {
+                widen(&b[i * bytes..(i + 1) * bytes], &job.b, &mut rows);
+            }
+            let limit = largest(&rows);
+            for coefficients in a.chunks_exact(k) {
                 let bound = magnitude(coefficients).saturating_mul(limit);
-                let taps = coefficients.iter().zip(b.chunks_exact(n));
-                let taps = taps.map(|(&coefficient, data)| Tap {
-                    coefficient,
+                let taps = used.iter().zip(rows.chunks_exact(n));
+                let taps = taps.map(|(&i, data)| Tap {
+                    coefficient: coefficients[i],
                     data,
                     step: 1,
                     first: 0,
@@ -157,6 +178,7 @@ pub(super) fn compute(job: &Job, registers: &Registers, a: &[u8], b: &[u8]) -> O
             }
         }
         Shape::Convolution(c) => {
+            let b = elements(b, &job.b);
             let limit = largest(&a);
             for kernels in b.chunks_exact(c.taps() as usize) {
                 let bound = magnitude(kernels).saturating_mul(limit);
