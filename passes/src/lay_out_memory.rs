@@ -5,10 +5,9 @@
 //! towards what is free. The sizes are those that `partition` planned with; a
 //! difference is an internal error, never a warning.
 
-use crate::choose_kernels::cuts;
 use crate::contract::Contract;
 use crate::manager::PassContext;
-use crate::regions::{Links, Need, Sizes};
+use crate::regions::{Links, Need, Sizes, cuts};
 use crate::registry::{LayOutMemory, Transform};
 use ir::app::{AppGraph, Population};
 use ir::code::Code;

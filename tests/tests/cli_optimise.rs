@@ -75,8 +75,7 @@ fn cut(room: &Path, name: &str, extra: &[&str]) -> Cut {
 fn each_goal_is_reached_and_changes_no_spike() {
     let room = tempfile::tempdir().expect("a temporary folder");
     let data = NORSE_IF.data();
-    // Rows: a product on the MAC array takes hardly less for fewer targets.
-    let measured = ["--kernels", "rows", "--calibrate", text(&data)];
+    let measured = ["--calibrate", text(&data)];
     let with = |goal: &'static str| [&["--optimise", goal], &measured[..]].concat();
     let plain = cut(room.path(), "plain", &[]);
     let pes = cut(room.path(), "pes", &with("pes"));

@@ -39,7 +39,7 @@ pub(super) fn kernels(
         let vertex = &graph.vertices[j.vertex];
         let multiplied = vertex.array.contains(&j.projection);
         let (kernel, better) = match multiplied {
-            true => (Kernels::Mac, j.array < j.rows),
+            true => (Kernels::Mac, j.array <= j.rows),
             false => (Kernels::Rows, j.rows <= j.array),
         };
         let why = match j.refusal {

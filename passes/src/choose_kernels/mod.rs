@@ -16,7 +16,7 @@ mod messages;
 
 use crate::contract::Contract;
 use crate::manager::{MappingOptions, PassContext};
-use crate::regions::{Cuts, Links, Need, Sender};
+use crate::regions::{self, Links, Need, Sender};
 use crate::registry::{ChooseKernels, Transform};
 use cost::{Arrival, Ends, Traffic};
 use ir::app::{AppGraph, AtomOrder, Connector};
@@ -183,7 +183,7 @@ fn each_slice(
     mut visit: impl FnMut(&Slice<'_>, Vec<Found>),
 ) -> Result<()> {
     let traffic = Traffic::new(app, &options.activity, target);
-    let cuts = cuts(app, graph);
+    let cuts = regions::cuts(app, graph);
     for (&pop, senders) in &cuts {
         let need = Need::of(app, pop)?;
         let links = Links::new(app, pop, &need, &cuts);
@@ -218,20 +218,6 @@ fn each_slice(
         }
     }
     Ok(())
-}
-
-/// How the populations of a graph are cut.
-pub(crate) fn cuts(app: &AppGraph, graph: &MachineGraph) -> Cuts {
-    let mut cuts = Cuts::new();
-    for (vertex, v) in graph.vertices.iter() {
-        let sender = Sender {
-            vertex,
-            slice: v.slice,
-            order: app.populations[v.population].order,
-        };
-        cuts.entry(v.population).or_default().push(sender);
-    }
-    cuts
 }
 
 /// Dense projections of spikes.

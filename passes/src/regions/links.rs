@@ -5,7 +5,7 @@ use super::{Incoming, Need};
 use ir::Target;
 use ir::app::{AppGraph, AtomOrder, Connector, Conv, Population, Sends};
 use ir::id::{Id, PopId, ProjId, VertexId};
-use ir::machine_graph::AtomSlice;
+use ir::machine_graph::{AtomSlice, MachineGraph};
 use ir::memory::{padded, rows};
 use ir::tensor::DType;
 use std::collections::BTreeMap;
@@ -21,6 +21,20 @@ pub struct Sender {
 
 /// How populations are cut. One that is missing counts as a single vertex.
 pub type Cuts = BTreeMap<PopId, Vec<Sender>>;
+
+/// How the populations of a graph are cut.
+pub(crate) fn cuts(app: &AppGraph, graph: &MachineGraph) -> Cuts {
+    let mut cuts = Cuts::new();
+    for (vertex, v) in graph.vertices.iter() {
+        let sender = Sender {
+            vertex,
+            slice: v.slice,
+            order: app.populations[v.population].order,
+        };
+        cuts.entry(v.population).or_default().push(sender);
+    }
+    cuts
+}
 
 /// The rows of one projection from one vertex into a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod load;
 mod sizes;
 
 pub use arrays::parameter_arrays;
+pub(crate) use links::cuts;
 pub use links::{Bundle, Cuts, Links, Sender};
 pub use load::Load;
 pub use sizes::Sizes;

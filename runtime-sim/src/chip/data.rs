@@ -7,7 +7,7 @@
 //! packets, queues have no end: a flit enters the mesh when it would on an empty one.
 
 use super::Chips;
-use crate::noc::{FRACTION, Place};
+use crate::noc::{FRACTION, Mesh, Place};
 use std::collections::BTreeMap;
 
 /// Flits from QPE to QPE of a chip.
@@ -72,6 +72,12 @@ impl Data {
         first.map_or(u64::MAX, |(key, _)| key.0)
     }
 
+    /// Links of `mesh` from one place to another.
+    fn path(&mut self, mesh: &Mesh, from: Place, to: Place) -> &[u16] {
+        let path = self.paths.entry((from, to));
+        path.or_insert_with(|| mesh.path(from, to).unwrap_or_default().into())
+    }
+
     fn add(&mut self, movement: Movement, through: u64) {
         let time = movement.time(through);
         let key = (time, movement.asker, movement.number);
@@ -121,22 +127,18 @@ impl Chips {
         let Some(&(chip, _)) = self.homes.get(movement.asker as usize) else {
             return 0;
         };
-        let (mesh, paths) = (&self.mesh, &mut self.data.paths);
-        let path = paths.entry((from, to));
-        let path = path.or_insert_with(|| mesh.path(from, to).unwrap_or_default().into());
+        let path = self.data.path(&self.mesh, from, to);
         self.chips.get_mut(chip as usize).map_or(0, |chip| {
-            let way = (path.as_ref(), from, to);
+            let way = (path, from, to);
             chip.traffic.data(way, time, &mut self.counts)
         })
     }
 
     /// Moves a packet from QPE to QPE, past the router: when it has left the mesh.
     pub(super) fn between(&mut self, chip: u32, (from, to): (Place, Place), time: u64) -> u64 {
-        let (mesh, paths) = (&self.mesh, &mut self.data.paths);
-        let path = paths.entry((from, to));
-        let path = path.or_insert_with(|| mesh.path(from, to).unwrap_or_default().into());
+        let path = self.data.path(&self.mesh, from, to);
         self.chips.get_mut(chip as usize).map_or(time, |chip| {
-            let way = (path.as_ref(), from, to);
+            let way = (path, from, to);
             chip.traffic.between(way, time, &mut self.counts)
         })
     }

@@ -20,25 +20,28 @@ enum Stay {}
 /// What a call of a region lends to [`step`] besides the core.
 struct Call<'a, B> {
     memory: *mut Memory,
+    /// Its bytes.
+    bytes: *mut u8,
+    len: usize,
     between: &'a mut B,
 }
 
-/// Lets `B` execute an instruction between two parts of a region.
+/// Lets `B` execute an instruction between two parts of a region. A panic in it ends the
+/// process: it can't unwind through code that has no tables for that.
 #[allow(unsafe_code)]
 extern "C" fn step<B: Between>(core: *mut Core, stay: *mut Stay, exit: u32, time: i64) -> i64 {
     // SAFETY: only the code that `Executable::call_region::<B>` calls has this address;
     // it passes on the core and the stay that it was given there, while that call lasts.
-    // They and the memory were borrowed mutably for it and are touched by nobody else until
-    // this returns: the region has no thread, and what it keeps of the memory, the place
-    // of its bytes, stays where it is as long as the memory is not replaced, which `B`
-    // can't do: a `Memory` can't be made from outside the emulator's loader, and its bytes
-    // never grow or move.
+    // Both were borrowed mutably for it, and nobody else touches them until this returns:
+    // the code that called is waiting.
     let (core, call) = unsafe { (&mut *core, &mut *stay.cast::<Call<'_, B>>()) };
-    // SAFETY: as above.
+    // SAFETY: as above; the memory was borrowed along with them.
     let memory = unsafe { &mut *call.memory };
-    call.between
-        .step(core, memory, exit, time)
-        .unwrap_or(i64::MIN)
+    let left = call.between.step(core, memory, exit, time);
+    // The region has the address of the bytes: with other ones it must not go on.
+    let bytes = memory.bytes_for_translated();
+    let same = bytes.as_mut_ptr() == call.bytes && bytes.len() == call.len;
+    left.filter(|_| same).unwrap_or(i64::MIN)
 }
 
 /// Code in memory that it owns.
@@ -95,10 +98,19 @@ impl Executable {
         // 32-bit addresses, which holds the access, with the number of bytes for which
         // it was compiled, which `RegionCode::enter` compared with the length.
         // Core and memory are borrowed mutably, so nobody else sees them meanwhile; while
-        // `step` has them, the function does not run.
+        // `step` has them, the function does not run, and behind it it goes on only if the
+        // bytes are where they were.
         let entry_point = unsafe { std::mem::transmute::<*const u8, RegionEntry>(code) };
-        let bytes = memory.bytes_for_translated().as_mut_ptr();
-        let mut call = Call { memory, between };
+        let (bytes, len) = {
+            let bytes = memory.bytes_for_translated();
+            (bytes.as_mut_ptr(), bytes.len())
+        };
+        let mut call = Call {
+            memory,
+            bytes,
+            len,
+            between,
+        };
         let stay = (&raw mut call).cast::<Stay>();
         entry_point(core, bytes, budget, entry, step::<B>, stay)
     }
