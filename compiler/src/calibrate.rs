@@ -1,10 +1,10 @@
 //! `--calibrate`: how often each population sends, by golden on recorded inputs.
 
 use crate::carried::{self, Carried};
-use crate::cli::InputArgs;
+use crate::cli::{Align, InputArgs};
 use crate::engines::{self, Feed, RunOptions};
 use crate::feed;
-use crate::front::data;
+use crate::front::data::{self, InputSet};
 use ir::diag::Result;
 use ir::golden::Golden;
 use ir::network::{Network, Op};
@@ -32,20 +32,32 @@ pub fn measure(
         input_scale: None,
         input_offset: None,
     };
-    let (mut set, _) = feed::read(&input, &ports, dt)?;
+    let (set, _) = feed::read(&input, &ports, dt)?;
     carried::check_range(&set, carried, &file.display().to_string())?;
-    set.samples = set.samples.min(SAMPLES);
+    of_set(&set.truncate(SAMPLES), network, golden, carried)
+}
+
+/// The same on inputs that were read.
+pub fn of_set(
+    set: &InputSet,
+    network: &Network,
+    golden: &Golden,
+    carried: &Carried,
+) -> Result<Activity> {
+    let ports = data::ports_of(network);
     let senders: Vec<(NodeId, Observable)> = network
         .nodes
         .iter()
         .filter(|(_, n)| sends(&n.op))
         .map(|(id, _)| (id, Observable::Spikes))
         .collect();
-    let feed = Feed {
-        set: &set,
-        ports: &ports,
+    let feed = Feed { set, ports: &ports };
+    // Rows of all nodes by step: what nodes send together stands together.
+    let options = RunOptions {
+        align: Align::Input,
+        ..RunOptions::raw()
     };
-    let done = engines::golden(golden, network, feed, carried, &senders, RunOptions::raw())?;
+    let done = engines::golden(golden, network, feed, carried, &senders, options)?;
     let mut activity = Activity::default();
     for track in &done.tracks.recorded {
         for sample in &track.samples {

@@ -1,19 +1,25 @@
-//! Predicted against emulated cycles, given the activity that was measured: each vertex of
-//! the networks at hand within 10 % of what the emulator counts, and each network as a
-//! whole; vertices of the N-MNIST CNN only within 25 %. There a few slices at the border of
-//! the image hear something in some samples only; rates by atom do not say so, and their
-//! few cycles are overestimated.
+//! Predicted against emulated cycles: each vertex of the networks at hand within 10 % of
+//! what the emulator counts, and each network as a whole.
+//!
+//! What is compared: the activity is what golden sends, as `--calibrate` measures it. A
+//! prediction is made for an activity, so vertices are held to it on the samples that golden
+//! saw. There a prediction runs some 70 of the measured steps, alone and from other
+//! membranes; the emulator runs all of them on the whole chip. Networks as a whole are also
+//! held to it on samples that golden did not see: of these single slices may hear something
+//! else, as a digit that is written elsewhere.
 
 use clap::Parser;
 use compiler::cli::{Cli, Command};
-use compiler::driver::{self, Outcome};
+use compiler::driver::{self, Compiled, Outcome};
 use compiler::emit::Watch;
 use compiler::engines::{self, Emulation, Feed, RunOptions};
-use compiler::front::data;
-use compiler::options::RecordRequest;
-use compiler::{feed, predict};
-use ir::{Observable, Series};
+use compiler::front::data::{self, Elements, InputSet};
+use compiler::predict::Predictions;
+use compiler::{calibrate, feed, predict};
+use ir::golden::Golden;
+use ir::{Target, VertexId};
 use passes::Activity;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const NORSE: &[&str] = &["--profile", "norse", "--dt", "1e-6"];
@@ -39,11 +45,8 @@ const NETS: [(&str, &[&str]); 13] = [
 /// The largest error that is allowed, as a share of the emulated cycles.
 const TOLERANCE: f64 = 0.1;
 
-/// The same of slices that hear something in some samples only.
-const CLUSTERED: (&str, f64) = ("nirpaper_cnn_nmnistlike", 0.25);
-
-/// Samples that are emulated.
-const SAMPLES: usize = 8;
+/// Samples that are emulated, and as many between them that only golden sees.
+const SAMPLES: usize = 30;
 
 fn folder(name: &str) -> Option<PathBuf> {
     match fixtures::NETS.iter().find(|n| n.name == name) {
@@ -52,137 +55,171 @@ fn folder(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// A row for each step from tick `from` on: what was sent in its ticks.
-fn by_step(ticks: &Series, from: usize, period: usize) -> Series {
-    let steps = (ticks.steps - from) / period;
-    let mut out = Series::zeros(steps, ticks.width);
-    for step in 0..steps {
-        for tick in 0..period {
-            let row = ticks.row(from + step * period + tick);
-            for (sum, x) in out.row_mut(step).iter_mut().zip(row) {
-                *sum += x;
-            }
+/// Every other sample, beginning with `first`.
+fn every_other(mut set: InputSet, first: usize) -> InputSet {
+    fn pick<T: Copy>(all: &mut Vec<T>, size: usize, first: usize) {
+        let samples = all.chunks(size).skip(first).step_by(2);
+        *all = samples.flatten().copied().collect();
+    }
+    for port in set.ports.values_mut() {
+        let size = set.steps * port.width;
+        match &mut port.elements {
+            Elements::U8(v) => pick(v, size, first),
+            Elements::I32(v) => pick(v, size, first),
+            Elements::F32(v) => pick(v, size, first),
+            Elements::F64(v) => pick(v, size, first),
         }
     }
-    out
+    set.samples = (set.samples - first).div_ceil(2);
+    set
 }
 
-/// Predicted and emulated mean cycles of each vertex.
-fn cycles(name: &str, options: &[&str]) -> Option<Vec<(f64, f64)>> {
-    let folder = folder(name)?;
-    let path = |file: &str| folder.join(file).display().to_string();
-    let mut args = vec!["s2c".to_owned(), "check".to_owned(), path("net.nir")];
-    args.extend(["--input".to_owned(), path("data.npz")]);
-    args.extend(options.iter().map(|&o| o.to_owned()));
-    let cli = Cli::try_parse_from(&args).expect("options");
-    let Command::Check(args) = cli.command else {
-        panic!("a check")
-    };
-    let mut prepared =
-        driver::prepare(&args.net, &args.lowering, &args.read, &args.mapping).expect("it reads");
-    driver::shape(
-        &mut prepared.source.module,
-        &prepared.mapping,
-        &mut passes::Silent,
-    )
-    .expect("shapes");
-    let ports = data::ports_of(&prepared.source.module.network);
-    let dt = prepared.source.module.semantics.dt;
-    let (mut set, _) = feed::read(&args.input, &ports, dt).expect("data");
-    set.samples = set.samples.min(SAMPLES);
-    prepared.carry(&args.ports, Some(&set)).expect("ports");
-    let mapping = prepared.mapping;
-    let outcome = driver::compile(prepared.source.module, &mapping, &[], &mut Watch::default());
-    let Outcome::Done(compiled) = outcome.expect("it compiles") else {
-        panic!("the whole way")
-    };
-    let module = compiled.verified.module();
-    let target = &mapping.target.target;
-    let requests: Vec<RecordRequest> = module
-        .app
-        .populations
-        .values()
-        .map(|p| RecordRequest {
-            node: p.name.clone(),
-            observable: Observable::Spikes,
-        })
-        .collect();
-    let feed = Feed {
-        set: &set,
-        ports: &ports,
-    };
-    let emulation = Emulation::default();
-    let done = engines::emulate(
-        &compiled.images,
-        target,
-        feed,
-        &requests,
-        RunOptions::raw(),
-        &emulation,
-    )
-    .expect("it runs");
+/// A network, compiled, and what golden sends on two sets of samples.
+struct Case {
+    compiled: Compiled,
+    target: Target,
+    emulated: InputSet,
+    ports: Vec<data::PortSpec>,
+    same: Activity,
+    other: Activity,
+}
 
-    let period = module.app.ticks_per_step.max(1) as usize;
-    let latest = module.app.populations.values().filter_map(|p| p.timing);
-    let latest = latest.map(|t| t.latency.max(t.active_from)).max();
-    // From here on all populations compute, and what reaches them has been sent.
-    let from = (latest.unwrap_or(0) as usize + 1).next_multiple_of(period);
-    let mut activity = Activity::default();
-    for track in &done.tracks.recorded {
-        for sample in &track.samples {
-            activity.add(&track.name, &by_step(sample, from, period));
-        }
+impl Case {
+    fn new(name: &str, options: &[&str]) -> Option<Self> {
+        let folder = folder(name)?;
+        let path = |file: &str| folder.join(file).display().to_string();
+        let mut args = vec!["s2c".to_owned(), "check".to_owned(), path("net.nir")];
+        args.extend(["--input".to_owned(), path("data.npz")]);
+        args.extend(options.iter().map(|&o| o.to_owned()));
+        let cli = Cli::try_parse_from(&args).expect("options");
+        let Command::Check(args) = cli.command else {
+            panic!("a check")
+        };
+        let mut prepared = driver::prepare(&args.net, &args.lowering, &args.read, &args.mapping)
+            .expect("it reads");
+        driver::shape(
+            &mut prepared.source.module,
+            &prepared.mapping,
+            &mut passes::Silent,
+        )
+        .expect("shapes");
+        let network = prepared.source.module.network.clone();
+        let ports = data::ports_of(&network);
+        let dt = prepared.source.module.semantics.dt;
+        let (set, _) = feed::read(&args.input, &ports, dt).expect("data");
+        let set = set.truncate(2 * SAMPLES);
+        prepared.carry(&args.ports, Some(&set)).expect("ports");
+        let carried = prepared.carried();
+        let semantics = &prepared.source.module.semantics;
+        let golden = Golden::new(&network, semantics).expect("golden");
+        let sent = |set: &InputSet| {
+            calibrate::of_set(set, &network, &golden, &carried).expect("golden runs")
+        };
+        let emulated = every_other(set.clone(), 0);
+        let (same, other) = (sent(&emulated), sent(&every_other(set, 1)));
+        let mapping = prepared.mapping;
+        let outcome = driver::compile(prepared.source.module, &mapping, &[], &mut Watch::default());
+        let Outcome::Done(compiled) = outcome.expect("it compiles") else {
+            panic!("the whole way")
+        };
+        Some(Self {
+            compiled: *compiled,
+            target: mapping.target.target,
+            emulated,
+            ports,
+            same,
+            other,
+        })
     }
-    let predicted = predict::predict(module, &compiled.images, target, &activity).expect("runs");
-    let mut all = Vec::new();
-    for (vertex, place) in &module.placements {
-        let ticks: Vec<u64> = done
-            .results
-            .iter()
-            .flat_map(|r| {
+
+    /// Mean and most cycles of a tick of each vertex.
+    fn emulate(&self) -> BTreeMap<VertexId, (f64, u64)> {
+        let feed = Feed {
+            set: &self.emulated,
+            ports: &self.ports,
+        };
+        let done = engines::emulate(
+            &self.compiled.images,
+            &self.target,
+            feed,
+            &[],
+            RunOptions::raw(),
+            &Emulation::default(),
+        )
+        .expect("it runs");
+        let module = self.compiled.verified.module();
+        let period = module.app.ticks_per_step.max(1) as usize;
+        let of = |vertex: VertexId, place: &ir::GlobalPe| {
+            let v = &module.machine_graph.vertices[vertex];
+            let timing = module.app.populations[v.population].timing;
+            // The steps of the sample, as this vertex computes them.
+            let from = timing.map_or(0, |t| t.latency as usize) / period * period;
+            let ticks = done.results.iter().flat_map(|r| {
                 let stats = r.pes.iter().find(|s| s.pe == *place).expect("it ran");
                 assert_eq!(stats.missed_deadlines, 0);
-                let whole = from + (stats.tick_cycles.len() - from) / period * period;
-                stats.tick_cycles[from..whole].to_vec()
-            })
-            .collect();
-        let mean = ticks.iter().sum::<u64>() as f64 / ticks.len() as f64;
-        let error = predicted[vertex].mean as f64 / mean - 1.0;
-        let v = &module.machine_graph.vertices[*vertex];
-        eprintln!(
-            "{name} {}{}: predicted {} emulated {mean:.0} ({:+.1} %), worst {} and {}",
-            module.app.populations[v.population].name,
-            v.slice,
-            predicted[vertex].mean,
-            error * 100.0,
-            predicted[vertex].worst,
-            ticks.iter().max().expect("ticks"),
-        );
-        all.push((predicted[vertex].mean as f64, mean));
+                let last = from + self.emulated.steps * period;
+                stats.tick_cycles[from..last.min(stats.tick_cycles.len())].to_vec()
+            });
+            let ticks: Vec<u64> = ticks.collect();
+            let mean = ticks.iter().sum::<u64>() as f64 / ticks.len() as f64;
+            (mean, *ticks.iter().max().expect("ticks"))
+        };
+        let placed = module.placements.iter();
+        placed.map(|(&v, place)| (v, of(v, place))).collect()
     }
-    Some(all)
+
+    fn predict(&self, activity: &Activity) -> Predictions {
+        let module = self.compiled.verified.module();
+        predict::predict(module, &self.compiled.images, &self.target, activity).expect("runs")
+    }
+}
+
+/// The error of a prediction as a share of what was emulated.
+fn error(predicted: f64, emulated: f64) -> f64 {
+    (predicted / emulated - 1.0).abs()
 }
 
 #[test]
 fn vertices_and_networks_take_about_what_is_predicted() {
     let mut bad = Vec::new();
     for (name, options) in NETS {
-        let Some(all) = cycles(name, options) else {
+        let Some(case) = Case::new(name, options) else {
             continue;
         };
-        let errors = all.iter().map(|(p, e)| (p / e - 1.0).abs());
-        let worst = errors.fold(0.0f64, f64::max);
-        let sums = all.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let whole = (sums.0 / sums.1 - 1.0).abs();
-        let allowed = match name == CLUSTERED.0 {
-            true => CLUSTERED.1,
-            false => TOLERANCE,
-        };
-        if worst > allowed || whole > TOLERANCE {
-            let (worst, whole) = (worst * 100.0, whole * 100.0);
-            bad.push(format!(
-                "{name}: a vertex {worst:.1} %, in all {whole:.1} %"
-            ));
+        let emulated = case.emulate();
+        let (same, other) = (case.predict(&case.same), case.predict(&case.other));
+        let module = case.compiled.verified.module();
+        for (id, &(mean, worst)) in &emulated {
+            let v = &module.machine_graph.vertices[*id];
+            let vertex = &same[id];
+            eprintln!(
+                "{name} {}{}: predicted {} emulated {mean:.0} ({:+.1} %), other {}, worst {} and {worst}",
+                module.app.populations[v.population].name,
+                v.slice,
+                vertex.mean,
+                (vertex.mean as f64 / mean - 1.0) * 100.0,
+                other[id].mean,
+                vertex.worst,
+            );
+            if error(vertex.mean as f64, mean) > TOLERANCE {
+                bad.push(format!(
+                    "{name} {}: {vertex:?}, {mean:.0} emulated",
+                    v.slice
+                ));
+            }
+        }
+        let sum = |p: &Predictions| p.values().map(|p| p.mean as f64).sum::<f64>();
+        let whole: f64 = emulated.values().map(|e| e.0).sum();
+        for (samples, sum) in [("the same", sum(&same)), ("other", sum(&other))] {
+            eprintln!(
+                "{name}: {:+.1} % by {samples} samples",
+                (sum / whole - 1.0) * 100.0
+            );
+            if error(sum, whole) > TOLERANCE {
+                bad.push(format!(
+                    "{name}: {sum} by {samples} samples, {whole:.0} emulated"
+                ));
+            }
         }
     }
     assert!(bad.is_empty(), "{bad:#?}");

@@ -1,20 +1,28 @@
 //! Predicts what each PE spends on a tick.
 //!
 //! The emitted program of every vertex runs alone ([`runtime_sim::alone`]), by the cycle
-//! table of the core, on packets that stand for an activity: each source atom sends as
-//! often as its rate says, evenly in time. No input data and no other PE take part, so a
-//! prediction holds for an activity and costs a few ticks a vertex.
+//! table of the core, on packets that stand for an activity. Where whole steps were
+//! measured ([`passes::activity::Steps`]) some of them stand for all, from quiet ones to
+//! busy ones, each with the packets that were sent in it; else each source atom sends as
+//! often as its rate says, evenly in time. No other PE takes part, and a prediction costs
+//! some dozens of ticks a vertex. It holds for the activity: of other data it says as much
+//! as that data is like what was measured.
 //!
 //! How many spikes the vertex itself sends in these ticks is chance; two more ticks show
-//! what a spike costs, and the prediction is moved to the rate that the activity gives.
+//! what a spike costs, and the prediction is moved to the number that the activity gives.
 
+mod line;
 mod pe;
+mod prober;
+mod recorded;
+mod stream;
+mod work;
 
 use ir::diag::Result;
 use ir::image::{ImageSet, PeImage};
 use ir::{Diagnostic, GlobalPe, Module, Target, VertexId};
 use passes::Activity;
-use pe::Prober;
+use prober::Prober;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,7 +32,8 @@ use std::collections::BTreeMap;
 pub struct Prediction {
     /// Over the ticks of a step.
     pub mean: u64,
-    /// Of the busiest tick, with every source in its busiest step.
+    /// Of the busiest tick: with every source in its busiest step, or of the busiest
+    /// step that was measured, whatever is more.
     pub worst: u64,
     /// Packets that wait (or events that a source sends) in the busiest tick of a step.
     pub mean_packets: f64,

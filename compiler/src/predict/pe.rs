@@ -1,162 +1,54 @@
-//! One vertex alone.
+//! A vertex alone: its program, started, and the steps that it is run on.
 
 use super::Prediction;
+use super::line::Line;
+use super::prober::Prober;
+use super::recorded::{Packet, choose};
+use super::stream::{Moment, Stream};
+use super::work::work;
 use ir::app::{Model, Sends};
 use ir::diag::Result;
 use ir::image::PeImage;
 use ir::memory::{RegionKind, control};
-use ir::{Diagnostic, GlobalPe, IdVec, Module, PopId, Target, VertexId};
-use passes::Activity;
-use passes::activity::Rates;
+use ir::{Diagnostic, GlobalPe, VertexId};
+use passes::activity::At;
 use runtime_sim::Level;
 use runtime_sim::alone::{Alone, Ticked};
+use std::collections::BTreeSet;
 
-/// Steps at least that are measured, and those before them that fill delays and membranes.
+/// Steps by rates at least that are run, and those before them that fill delays and
+/// membranes.
 const STEPS: usize = 4;
 const WARM: u32 = 4;
 
-/// A packet: key and payload.
-type Packet = (u32, Option<u32>);
+/// Steps at most that are run before a measured one, for what is delayed.
+const PAST: u32 = 8;
 
-/// What sends to a vertex, or what a source sends.
-struct Stream {
-    /// Of the first atom.
-    key: u32,
-    sends: Sends,
-    /// Packets of each position in a step.
-    rates: Vec<f64>,
-    /// Of its population.
-    profile: Vec<f64>,
-    peak: f64,
-    count: u32,
-    latency: u32,
-}
-
-impl Stream {
-    /// The packets of step `step`: each position sends evenly in time, but no two of
-    /// them in the same rhythm.
-    fn packets(&self, step: u32, busiest: bool) -> Vec<Packet> {
-        let (from, to) = (self.until(step, busiest), self.until(step + 1, busiest));
-        let mut all = Vec::new();
-        for (i, &rate) in (0u32..).zip(&self.rates) {
-            // Low discrepancy: the fractions of multiples of the golden ratio.
-            let start = (f64::from(i) * 0.618_033_988_749_895).fract();
-            if (start + rate * to).floor() > (start + rate * from).floor() {
-                all.push((self.key + i, self.payload()));
-            }
-        }
-        all
-    }
-
-    /// Mean steps' worth of packets before `step`.
-    fn until(&self, step: u32, busiest: bool) -> f64 {
-        if busiest {
-            return self.peak * f64::from(step);
-        }
-        let steps = self.profile.iter().cycle().take(step as usize);
-        steps.sum()
-    }
-
-    fn payload(&self) -> Option<u32> {
-        match self.sends {
-            Sends::Spikes => None,
-            Sends::Counts { .. } => Some(self.count),
-            Sends::Values => Some(0.5f32.to_bits()),
-        }
-    }
-
-    /// Packets of a step.
-    fn mean(&self, busiest: bool) -> f64 {
-        let scale = if busiest { self.peak } else { 1.0 };
-        self.rates.iter().map(|r| (r * scale).min(1.0)).sum()
-    }
-}
-
-/// What every vertex's prediction needs.
-pub(super) struct Prober<'a> {
-    module: &'a Module,
-    target: &'a Target,
-    rates: IdVec<PopId, Rates>,
-    ticks_per_step: u32,
-    /// The tick in which runs begin: everything is active and all phases are at 0.
-    first: u32,
-}
-
-impl<'a> Prober<'a> {
-    pub(super) fn new(module: &'a Module, target: &'a Target, activity: &Activity) -> Result<Self> {
-        let app = &module.app;
-        let mut rates = IdVec::new();
-        for p in app.populations.values() {
-            rates.push(activity.of(p, target));
-        }
-        let ticks_per_step = app.ticks_per_step.max(1);
-        let late = app.populations.values().filter_map(|p| p.timing);
-        let late = late.map(|t| t.latency.max(t.active_from)).max();
-        Ok(Self {
-            module,
-            target,
-            rates,
-            ticks_per_step,
-            first: (late.unwrap_or(0) + 2).next_multiple_of(ticks_per_step),
-        })
-    }
-
-    fn stream(&self, vertex: VertexId) -> Result<Stream> {
-        let graph = &self.module.machine_graph;
-        let v = &graph.vertices[vertex];
-        let population = &self.module.app.populations[v.population];
-        let rates = &self.rates[v.population];
-        let key = graph.net_of(vertex).and_then(|n| self.module.keys.get(&n));
-        let key = key.ok_or_else(|| Diagnostic::internal(format!("{vertex} has no key")))?;
-        let positions = v.slice.lo..v.slice.lo + v.slice.n;
-        let rate = |p: u32| {
-            let atom = population.order.atom_at(p as usize, &population.shape);
-            rates.atoms.get(atom).copied().unwrap_or(0.0)
-        };
-        Ok(Stream {
-            key: key.key(),
-            sends: population.sends,
-            rates: positions.map(rate).collect(),
-            profile: rates.profile.clone(),
-            peak: rates.peak,
-            count: rates.count.round().max(1.0) as u32,
-            latency: population.timing.map_or(0, |t| t.latency),
-        })
-    }
-
-    pub(super) fn predict(
-        &self,
-        vertex: VertexId,
-        place: GlobalPe,
-        image: &PeImage,
-    ) -> Result<Prediction> {
-        let subject = Subject::new(self, vertex, place, image)?;
-        let mean = subject.cycles(false)?;
-        let worst = subject.cycles(true)?;
-        let ticks = f64::from(self.ticks_per_step);
-        Ok(Prediction {
-            mean: (mean.iter().sum::<f64>() / ticks).round() as u64,
-            worst: worst.iter().fold(0.0f64, |a, &b| a.max(b)).round() as u64,
-            mean_packets: subject.packets(false),
-            worst_packets: subject.packets(true),
-        })
-    }
-}
+/// The busiest of the measured steps that are run.
+const BUSIEST: usize = 8;
 
 /// A started program and what it is fed with.
-struct Subject<'a> {
+pub(super) struct Subject<'a> {
     prober: &'a Prober<'a>,
     alone: Alone,
     control: u32,
     /// Where membranes are, and how many.
     membranes: Option<(u32, u32)>,
     events: Option<u32>,
-    own: Stream,
-    sources: Vec<Stream>,
+    own: Stream<'a>,
+    sources: Vec<Stream<'a>>,
+    /// Steps until all that arrives has acted.
+    past: u32,
+}
+
+/// What came of the ticks of a step.
+struct Ran {
+    cycles: Vec<f64>,
+    sent: f64,
 }
 
 impl<'a> Subject<'a> {
-    fn new(
+    pub(super) fn new(
         prober: &'a Prober<'a>,
         vertex: VertexId,
         place: GlobalPe,
@@ -176,9 +68,15 @@ impl<'a> Subject<'a> {
         let mut sources = Vec::new();
         if population.model != Model::SpikeSource {
             for (_, net) in graph.nets_into(vertex) {
-                sources.push(prober.stream(net.source)?);
+                let mut stream = prober.stream(net.source)?;
+                if stream.sent.is_some() {
+                    stream.work = work(module, net.source, vertex);
+                }
+                sources.push(stream);
             }
         }
+        let delays = module.app.incoming(v.population);
+        let delay = delays.filter_map(|(_, p)| p.delay).max().unwrap_or(1);
         let mut subject = Self {
             prober,
             alone: Alone::start(image, place, prober.target, Level::High)?,
@@ -187,6 +85,7 @@ impl<'a> Subject<'a> {
             events: addr(RegionKind::Events),
             own: prober.stream(vertex)?,
             sources,
+            past: delay.div_ceil(prober.ticks_per_step).clamp(1, PAST),
         };
         let first = prober.first;
         put(&mut subject.alone, control + control::TICK, &[first])?;
@@ -194,30 +93,37 @@ impl<'a> Subject<'a> {
     }
 
     /// Packets in the tick of a step in which most wait.
-    fn packets(&self, busiest: bool) -> f64 {
+    pub(super) fn packets(&self, busiest: bool) -> f64 {
+        self.in_busiest_tick(&|s| s.mean(busiest))
+    }
+
+    fn in_busiest_tick(&self, count: &dyn Fn(&Stream<'_>) -> f64) -> f64 {
         if self.events.is_some() {
-            return self.own.mean(busiest);
+            return count(&self.own);
         }
         let ticks = self.prober.ticks_per_step;
         let in_phase = |phase: u32| {
             let here = self.sources.iter();
             let here = here.filter(|s| (s.latency + 1) % ticks == phase);
-            here.map(|s| s.mean(busiest)).sum::<f64>()
+            here.map(count).sum::<f64>()
         };
         (0..ticks).map(in_phase).fold(0.0, f64::max)
     }
 
-    /// Cycles of each tick of a step.
-    fn cycles(&self, busiest: bool) -> Result<Vec<f64>> {
+    /// Cycles of each tick of a step, from the rates of the sources.
+    pub(super) fn by_rates(&self, busiest: bool) -> Result<Vec<f64>> {
         let ticks = self.prober.ticks_per_step;
+        let moment = |step| match busiest {
+            true => Moment::Busiest(step),
+            false => Moment::Mean(step),
+        };
         let mut alone = self.alone.clone();
         for step in 0..WARM {
-            for phase in 0..ticks {
-                self.tick(&mut alone, step, phase, busiest)?;
-            }
+            self.step(&mut alone, moment(step))?;
         }
         let warm = alone.clone();
-        let mut sums = vec![(0.0, 0.0); ticks as usize];
+        let mut sums = vec![0.0; ticks as usize];
+        let mut sent = 0.0;
         // Every step of the longest profile once.
         let profiles = self.sources.iter().chain([&self.own]);
         let steps = profiles.map(|s| s.profile.len()).max();
@@ -226,30 +132,127 @@ impl<'a> Subject<'a> {
             false => steps.unwrap_or(STEPS).max(STEPS) as u32,
         };
         for step in WARM..WARM + steps {
-            for (phase, sum) in (0..ticks).zip(&mut sums) {
-                let done = self.tick(&mut alone, step, phase, busiest)?;
-                sum.0 += done.cycles as f64;
-                sum.1 += done.sent as f64;
+            let ran = self.step(&mut alone, moment(step))?;
+            for (sum, cycles) in sums.iter_mut().zip(ran.cycles) {
+                *sum += cycles;
+            }
+            sent += ran.sent;
+        }
+        let a_spike = self.a_spike(&warm, moment(WARM))?;
+        let steps = f64::from(steps);
+        let more = self.own.mean(busiest) - sent / steps;
+        let mut all: Vec<f64> = sums.iter().map(|cycles| cycles / steps).collect();
+        if let Some(own) = all.get_mut((self.own.latency % ticks) as usize) {
+            *own += a_spike * more;
+        }
+        Ok(all)
+    }
+
+    /// The same from whole steps, if they were measured: a few of them are run and stand
+    /// for all, each with the packets that were sent in it.
+    pub(super) fn by_measured(&self) -> Result<Option<Prediction>> {
+        let steps = self.measured();
+        if steps.is_empty() {
+            return Ok(None);
+        }
+        let ticks = self.prober.ticks_per_step;
+        let n = steps.len() as f64;
+        let heard = |at: At| self.heard(at) as f64;
+        let own = |at: At| self.own_in(at) as f64;
+        let means = [&heard as &dyn Fn(At) -> f64, &own]
+            .map(|f| steps.iter().map(|&(_, at)| f(at)).sum::<f64>() / n);
+        let [mean_heard, mean_own] = means;
+        let mut busiest = steps.clone();
+        busiest.sort_unstable_by(|a, b| b.cmp(a));
+        busiest.truncate(BUSIEST);
+        let chosen = choose(steps);
+
+        let mut alone = self.alone.clone();
+        let middle = chosen.get(chosen.len() / 2);
+        let middle = middle.ok_or_else(|| Diagnostic::internal("no step stands for others"))?;
+        self.lead_to(&mut alone, middle.at)?;
+        let a_spike = self.a_spike(&alone, Moment::Measured(middle.at))?;
+        let mut line = Line::default();
+        let mut worst = Prediction::default();
+        let shares = chosen.iter().map(|c| (c.at, c.share));
+        for (at, share) in shares.chain(busiest.iter().map(|b| (b.1, 0.0))) {
+            self.lead_to(&mut alone, at)?;
+            let mut ran = self.step(&mut alone, Moment::Measured(at))?;
+            if let Some(phase) = ran.cycles.get_mut((self.own.latency % ticks) as usize) {
+                *phase += a_spike * (own(at) - ran.sent);
+            }
+            let most = ran.cycles.iter().fold(0.0f64, |a, &b| a.max(b)).round() as u64;
+            if most > worst.worst {
+                worst.worst = most;
+                worst.worst_packets =
+                    self.in_busiest_tick(&|s| s.count_at(self.of(s, 1, at)) as f64);
+            }
+            // Without the spikes that the vertex sends: their number is known of all steps.
+            let cycles = ran.cycles.iter().sum::<f64>() - a_spike * own(at);
+            line.add(share, heard(at), cycles);
+        }
+        let mean = line.at(mean_heard) + a_spike * mean_own;
+        Ok(Some(Prediction {
+            mean: (mean / f64::from(ticks)).round() as u64,
+            mean_packets: self.packets(false),
+            ..worst
+        }))
+    }
+
+    /// Measured steps in which all that is heard is known, with the work in them.
+    fn measured(&self) -> Vec<(u64, At)> {
+        let ticks = self.prober.ticks_per_step;
+        let shifts = self.sources.iter().filter(|s| s.sent.is_some());
+        let mut shifts: BTreeSet<u32> = shifts.map(|s| s.shift(1, ticks)).collect();
+        if self.own.sent.is_some() {
+            shifts.insert(self.own.shift(0, ticks));
+        }
+        if shifts.is_empty() {
+            return Vec::new();
+        }
+        let steps = self.prober.recorded.after(&shifts);
+        steps
+            .map(|at| (self.heard(at).max(self.source_in(at)), at))
+            .collect()
+    }
+
+    /// The step that a stream sends in, `late` ticks before it is heard in step `at`.
+    fn of(&self, stream: &Stream<'_>, late: u32, at: At) -> At {
+        let shift = stream.shift(late, self.prober.ticks_per_step);
+        at.before(shift).unwrap_or(at)
+    }
+
+    /// How much work what is heard in a step is.
+    fn heard(&self, at: At) -> u64 {
+        let sources = self.sources.iter();
+        sources.map(|s| s.work_at(self.of(s, 1, at))).sum()
+    }
+
+    fn own_in(&self, at: At) -> u64 {
+        self.own.count_at(self.of(&self.own, 0, at))
+    }
+
+    /// Events of a source.
+    fn source_in(&self, at: At) -> u64 {
+        match self.events {
+            Some(_) => self.own_in(at),
+            None => 0,
+        }
+    }
+
+    /// Runs the steps before a measured one.
+    fn lead_to(&self, alone: &mut Alone, at: At) -> Result<()> {
+        for n in (1..=self.past).rev() {
+            if let Some(before) = at.before(n) {
+                self.step(alone, Moment::Measured(before))?;
             }
         }
-        let a_spike = self.a_spike(&warm, busiest)?;
-        let expected = self.own.mean(busiest);
-        let steps = f64::from(steps);
-        let phase = self.own.latency % ticks;
-        let all = (0..ticks).zip(&sums).map(|(p, &(cycles, sent))| {
-            let more = if p == phase {
-                expected - sent / steps
-            } else {
-                0.0
-            };
-            cycles / steps + a_spike * more
-        });
-        Ok(all.collect())
+        Ok(())
     }
 
     /// What one more spike costs: a tick in which every neuron is far above its threshold
     /// against one in which all are far below, on the same packets.
-    fn a_spike(&self, warm: &Alone, busiest: bool) -> Result<f64> {
+    fn a_spike(&self, warm: &Alone, moment: Moment) -> Result<f64> {
         let Some((at, n)) = self.membranes.filter(|_| self.own.sends != Sends::Values) else {
             return Ok(0.0);
         };
@@ -257,10 +260,10 @@ impl<'a> Subject<'a> {
         let run = |v: f32| -> Result<Ticked> {
             let mut alone = warm.clone();
             for before in 0..phase {
-                self.tick(&mut alone, WARM, before, busiest)?;
+                self.tick(&mut alone, moment, before)?;
             }
             put(&mut alone, at, &vec![v.to_bits(); n as usize])?;
-            self.tick(&mut alone, WARM, phase, busiest)
+            self.tick(&mut alone, moment, phase)
         };
         let (low, high) = (run(-1e9)?, run(1e9)?);
         let spikes = high.sent.saturating_sub(low.sent);
@@ -270,19 +273,32 @@ impl<'a> Subject<'a> {
         Ok((high.cycles as f64 - low.cycles as f64) / spikes as f64)
     }
 
+    fn step(&self, alone: &mut Alone, moment: Moment) -> Result<Ran> {
+        let mut ran = Ran {
+            cycles: Vec::new(),
+            sent: 0.0,
+        };
+        for phase in 0..self.prober.ticks_per_step {
+            let done = self.tick(alone, moment, phase)?;
+            ran.cycles.push(done.cycles as f64);
+            ran.sent += done.sent as f64;
+        }
+        Ok(ran)
+    }
+
     /// Tick `phase` of a step.
-    fn tick(&self, alone: &mut Alone, step: u32, phase: u32, busiest: bool) -> Result<Ticked> {
+    fn tick(&self, alone: &mut Alone, moment: Moment, phase: u32) -> Result<Ticked> {
         let ticks = self.prober.ticks_per_step;
         let mut packets = Vec::new();
         for stream in &self.sources {
             // What arrives was sent in the tick before.
             if (stream.latency + 1) % ticks == phase {
-                packets.extend(stream.packets(step, busiest));
+                packets.extend(self.sent_by(stream, 1, moment));
             }
         }
         if let Some(at) = self.events {
             let events = match phase == self.own.latency % ticks {
-                true => self.own.packets(step, busiest),
+                true => self.sent_by(&self.own, 0, moment),
                 false => Vec::new(),
             };
             let mut words = vec![events.len() as u32];
@@ -294,6 +310,18 @@ impl<'a> Subject<'a> {
             put(alone, self.control + control::EVENTS_READ, &[at])?;
         }
         alone.tick(&packets)
+    }
+
+    /// What a stream sends so that it is heard in a step.
+    fn sent_by(&self, stream: &Stream<'_>, late: u32, moment: Moment) -> Vec<Packet> {
+        match moment {
+            Moment::Measured(at) => {
+                let shift = stream.shift(late, self.prober.ticks_per_step);
+                let at = at.before(shift);
+                at.map_or_else(Vec::new, |at| stream.packets(Moment::Measured(at)))
+            }
+            Moment::Mean(_) | Moment::Busiest(_) => stream.packets(moment),
+        }
     }
 }
 

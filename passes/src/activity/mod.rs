@@ -1,20 +1,28 @@
 //! How often the atoms of each population send: measured, or a documented default.
 
+mod steps;
+
+pub use steps::{At, Row, Steps, mark};
+
 use ir::Target;
 use ir::app::{AppGraph, Model, Population, Sends};
 use ir::series::Series;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is known of each population, by name. The target's planning numbers stand for
 /// those that were not measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     measured: BTreeMap<String, Measured>,
+    /// Shared by the copies that options make.
+    steps: Arc<Steps>,
 }
 
 /// What a population sent in runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
+    samples: u32,
     /// Rows that were looked at.
     steps: u64,
     /// Packets of each atom, in C order.
@@ -53,9 +61,12 @@ impl Rates {
 }
 
 impl Activity {
-    /// Adds what population `name` sent: a row for each step, a number for each atom.
+    /// Adds what population `name` sent in its next sample: a row for each step, a number
+    /// for each atom. Row `t` of every population belongs to the same network step.
     pub fn add(&mut self, name: &str, sent: &Series) {
         let m = self.measured.entry(name.to_owned()).or_default();
+        Arc::make_mut(&mut self.steps).add(name, m.samples, sent);
+        m.samples = m.samples.saturating_add(1);
         m.packets.resize(m.packets.len().max(sent.width), 0);
         for step in 0..sent.steps {
             let row = sent.row(step);
@@ -70,6 +81,11 @@ impl Activity {
             m.totals.push(packets);
             m.steps += 1;
         }
+    }
+
+    /// Whole steps, where they were measured.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     pub fn is_empty(&self) -> bool {
@@ -146,7 +162,7 @@ fn profile(mut totals: Vec<u64>) -> Vec<f64> {
 }
 
 /// Whether every atom sends in every step, whatever it computes.
-fn always(population: &Population) -> bool {
+pub fn always(population: &Population) -> bool {
     population.sends == Sends::Values && population.model != Model::SpikeSource
 }
 
