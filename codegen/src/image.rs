@@ -8,13 +8,14 @@ use crate::{Options, frame, kernels::Kernel};
 use ir::app::Model;
 use ir::code::Code;
 use ir::diag::{Diagnostic, Result};
+use ir::fixed_point;
 use ir::image::{
     ChipImage, Coupling, ImageSet, PeImage, PopulationInfo, PortInfo, Program as HostProgram,
     Segment, SliceInfo, Symbol, SymbolKind,
 };
 use ir::memory::{MemoryLayout, RegionKind};
 use ir::module::Module;
-use ir::neuron::{Neuron, Param};
+use ir::neuron::{Neuron, Param, State};
 use ir::verify::Verified;
 use ir::{Fact, Id, PopId, Target, VertexId};
 use std::collections::BTreeMap;
@@ -286,14 +287,20 @@ fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
     let timing = population.timing;
     let timing =
         timing.ok_or_else(|| Diagnostic::internal(format!("{} has no timing", population.name)))?;
-    let (unit, i_unit) = match &population.model {
-        Model::Neuron(Neuron::Discrete(n)) => {
-            let current = n.synapse.as_ref().and_then(|s| s.unit.as_ref());
-            (n.unit.as_ref(), current)
-        }
-        Model::Neuron(Neuron::Continuous(_)) | Model::SpikeSource => (None, None),
+    let neuron = match &population.model {
+        Model::Neuron(Neuron::Discrete(n)) => Some(n),
+        Model::Neuron(Neuron::Continuous(_)) | Model::SpikeSource => None,
     };
-    let units = |p: Option<&Param>| p.map(|p| p.tensor().to_f64()).unwrap_or_default();
+    let count = neuron.map_or(1.0, fixed_point::count);
+    let synapse = neuron.and_then(|n| n.synapse.as_ref());
+    let (unit, i_unit) = (
+        neuron.and_then(|n| n.unit.as_ref()),
+        synapse.and_then(|s| s.unit.as_ref()),
+    );
+    let units = |p: Option<&Param>| {
+        let units = p.map(|p| p.tensor().to_f64()).unwrap_or_default();
+        units.into_iter().map(|u| u * count).collect()
+    };
     let slices = module
         .machine_graph
         .vertices_of(pop)
@@ -334,6 +341,7 @@ fn population_info(module: &Module, pop: PopId) -> Result<PopulationInfo> {
         active_from: timing.active_from,
         unit: units(unit),
         i_unit: units(i_unit),
+        integers: neuron.is_some_and(|n| n.state != State::F32),
         slices,
     })
 }

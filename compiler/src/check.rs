@@ -277,6 +277,7 @@ fn compile(
     show.show(&warnings);
     report.compile_ms = Some(report.compile_ms.unwrap_or(0.0) + spent);
     report.resources = Some(report::resources(compiled.verified.module()));
+    report.fixed_point = report::states(&compiled.verified.module().app);
     let schedule = report::ScheduleReport::new(&compiled.verified.module().app);
     prepared.record.schedule = schedule.kind;
     report.options = Some(prepared.record.clone());

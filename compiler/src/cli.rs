@@ -312,6 +312,9 @@ pub struct LoweringArgs {
     /// Integer steps per unit of weight, in place of the derived scale
     #[arg(long, value_name = "X", value_parser = positive)]
     pub weight_scale: Option<f64>,
+    /// How neurons keep their state: float32, or int32 fixed point
+    #[arg(long, value_name = "STATE", value_parser = choices!(s::StateMode))]
+    pub state: Option<s::StateMode>,
 }
 
 /// How the network is laid on the machine.

@@ -137,6 +137,7 @@ pub struct OptionsRecord {
     pub scale: &'static str,
     pub rounding: &'static str,
     pub weight_scale: Option<f64>,
+    pub state: &'static str,
     pub target: String,
     pub time_step_us: u32,
     pub chips: String,
@@ -182,6 +183,7 @@ impl OptionsRecord {
             scale: q.scale.name(),
             rounding: q.rounding.name(),
             weight_scale: q.weight_scale,
+            state: q.state.name(),
             target: mapping.target.target.name.clone(),
             time_step_us: mapping.time_step_us,
             chips: mapping.size_text(),
@@ -247,6 +249,7 @@ pub fn lowering(args: &LoweringArgs) -> Lowering {
         weights -> q.weights, "--weights";
         scale -> q.scale, "--scale";
         rounding -> q.rounding, "--rounding";
+        state -> q.state, "--state";
     }
     if args.dt.is_some() {
         s.dt = args.dt;

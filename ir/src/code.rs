@@ -115,6 +115,8 @@ codes! {
         "A fixed --weight-scale pushed weights beyond the integer range.";
     KernelImpossible "E0507" "a projection cannot run on the kernel that was asked for"
         "--kernels mac puts every dense projection of spikes on the MAC array. The array takes int8 and int16 weights, sums within its accumulators, and memory for a byte a source atom; the message shows what is beyond that. --kernels auto decides for each slice.";
+    StateUnfit "E0508" "a population cannot keep its state in fixed point"
+        "--state fixed keeps membranes and currents as int32. That needs decays from -1 to 1, inputs of spikes or counts, and a bound: with d the decay, x the largest input of a step and b the largest offset, a membrane stays within (x + b) / (1 - d). The message shows what is beyond it. --state f32 has no such limit.";
     CodegenLimit "E0601" "a kernel cannot be generated"
         "A constant or size is out of the range that the kernel can hold.";
     BundleInvalid "E0701" "the bundle is not usable"

@@ -131,6 +131,8 @@ pub struct PopulationInfo {
     pub unit: Vec<f64>,
     /// The same for the synaptic current; empty where there is none.
     pub i_unit: Vec<f64>,
+    /// Whether membranes and currents are int32, else float32.
+    pub integers: bool,
     /// In slice order.
     pub slices: Vec<SliceInfo>,
 }

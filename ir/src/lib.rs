@@ -25,6 +25,7 @@ pub mod code;
 pub mod diag;
 pub mod facts;
 pub mod fixed;
+pub mod fixed_point;
 pub mod geometry;
 pub mod golden;
 pub mod id;

@@ -179,7 +179,8 @@ pub struct ContinuousNeuron {
 /// so that the drive becomes 1), the weights are integers, `gain` and `drive`
 /// are 1 and the other parameters are divided by the unit.
 /// Values stay float64 here; the kernels and the fixed reference round each of
-/// them to float32 once.
+/// them to float32 once, or, where [`State::Fixed`] says so, to an integer
+/// ([`crate::fixed_point`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiscreteNeuron {
     pub kind: NeuronKind,
@@ -190,6 +191,18 @@ pub struct DiscreteNeuron {
     /// `None`: the population sends `unit * v` as a value.
     pub fire: Option<Fire>,
     pub unit: Option<Param>,
+    /// Chosen by `quantise`.
+    pub state: State,
+}
+
+/// How the chip keeps membranes and currents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum State {
+    /// As float32; the law above, each operation rounded.
+    #[default]
+    F32,
+    /// As int32, in `2^-shift` of a unit; the law of [`crate::fixed_point`].
+    Fixed { shift: u8 },
 }
 
 /// A synaptic current between the input and the membrane.

@@ -89,6 +89,13 @@ Schedule "--schedule" {
 choice! { WeightMode "--weights" { Auto "auto", Int8 "int8", Int16 "int16", Float "float", } }
 choice! { /// One weight scale per target neuron or per population.
 ScaleMode "--scale" { Neuron "neuron", Population "population", } }
+choice! { /// How neurons keep their state on the chip.
+StateMode "--state" {
+    /// float32
+    F32 "f32",
+    /// int32 fixed point
+    Fixed "fixed",
+} }
 choice! { Rounding "--rounding" { Nearest "nearest", Truncate "truncate", } }
 choice! { /// A framework's bundle of choices.
 Profile "--profile" {
@@ -116,7 +123,7 @@ pub struct Semantics {
     pub edge_delay: EdgeDelay,
 }
 
-/// How weights become integers.
+/// How weights become integers, and what state is kept in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantisation {
     pub weights: WeightMode,
@@ -124,6 +131,7 @@ pub struct Quantisation {
     pub rounding: Rounding,
     /// Replaces the derived scale (integer steps per unit of weight).
     pub weight_scale: Option<f64>,
+    pub state: StateMode,
 }
 
 impl Semantics {
@@ -217,6 +225,7 @@ impl Profile {
                 scale: ScaleMode::Population,
                 rounding: Rounding::Truncate,
                 weight_scale: None,
+                state: StateMode::F32,
             },
             Profile::Nir
             | Profile::Snntorch
@@ -229,6 +238,7 @@ impl Profile {
                 scale: ScaleMode::Neuron,
                 rounding: Rounding::Nearest,
                 weight_scale: None,
+                state: StateMode::F32,
             },
         }
     }

@@ -41,6 +41,7 @@ fn neuron(membrane: Membrane, fire: Option<Fire>) -> DiscreteNeuron {
         offset: Constant::ZERO,
         fire,
         unit: Some(one(1.0)),
+        state: Default::default(),
     }
 }
 

@@ -5,7 +5,9 @@ use ir::app::{
     AppGraph, AtomOrder, Connector, Model, OutputPort, Population, Projection, Sends, Timing,
 };
 use ir::id::{Id, PopId};
-use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param, ResetRule};
+use ir::neuron::{
+    Constant, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param, ResetRule, State,
+};
 use ir::semantics::{Compare, SpikeOn};
 use ir::tensor::{DType, Data, Shape, Tensor};
 
@@ -26,6 +28,7 @@ pub(crate) fn lif() -> DiscreteNeuron {
             floor: None,
         }),
         unit: None,
+        state: State::F32,
     }
 }
 

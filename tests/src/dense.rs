@@ -68,6 +68,7 @@ fn neuron() -> Model {
             floor: None,
         }),
         unit: Some(Param::uniform(1.0)),
+        state: Default::default(),
     }))
 }
 

@@ -68,6 +68,7 @@ fn legal(case: &Case, errors: &Diagnostics) -> bool {
         Code::DoesNotFit,
         Code::Infeasible,
         Code::BadParameter,
+        Code::StateUnfit,
     ];
     let old = case.module.semantics.spike_on == SpikeOn::Old;
     errors

@@ -57,6 +57,7 @@ impl Ring {
                 floor: None,
             }),
             unit: None,
+            state: Default::default(),
         }
     }
 

@@ -28,7 +28,9 @@ fn kernels_in_c_compute_the_same() {
                 let first = a.iter().zip(&b).position(|(a, b)| a != b);
                 assert!(a == b, "{} {level:?} differs at {first:?}", bench.name);
                 let before = &ours.data[(bench.output.start - bare::DATA.start) as usize..];
-                let idle = bench.name.starts_with("if_scan") && !bench.name.contains("busy");
+                let scans = ["if_scan", "if_fixed_scan"].iter();
+                let idle = scans.into_iter().any(|s| bench.name.starts_with(s))
+                    && !bench.name.contains("busy");
                 assert_eq!(
                     a == before[..a.len()],
                     idle,

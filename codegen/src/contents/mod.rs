@@ -28,9 +28,14 @@ pub fn atoms(population: &Population, slice: AtomSlice) -> impl Iterator<Item = 
     (slice.lo..slice.lo + slice.n).map(move |p| order.atom_at(p as usize, shape))
 }
 
-/// A per-atom parameter of a slice as float32, each value rounded once.
-pub fn parameter(param: &Param, population: &Population, slice: AtomSlice) -> Vec<u8> {
+/// A per-atom parameter of a slice, each value as the word that `word` makes of it.
+pub fn parameter(
+    param: &Param,
+    word: impl Fn(f64) -> u32,
+    population: &Population,
+    slice: AtomSlice,
+) -> Vec<u8> {
     atoms(population, slice)
-        .flat_map(|i| (param.at(i) as f32).to_le_bytes())
+        .flat_map(|i| word(param.at(i)).to_le_bytes())
         .collect()
 }

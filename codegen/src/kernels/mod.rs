@@ -31,5 +31,7 @@ pub use send::Send;
 pub use slots::Slots;
 pub use source::Source;
 pub use sparse::SparseRow;
-pub use update::{FireOps, MembraneOp, Operand, Output, ResetOp, SynapseOps, Update};
+pub use update::{
+    FireOps, FixedUpdate, MembraneOp, Neurons, Operand, Output, ResetOp, SynapseOps, Update,
+};
 pub use values::{ValueRows, Values};

@@ -59,6 +59,7 @@ impl Site<'_> {
     pub(crate) fn contents(&self) -> Result<BTreeMap<RegionKind, Vec<u8>>, Diagnostic> {
         let addr = |kind| self.layout.find(kind).map(|r| r.addr);
         let neuron = self.neuron()?;
+        let encoding = neuron.map(|n| self.encoding(n)).transpose()?;
         let mut all = BTreeMap::new();
         all.insert(
             RegionKind::Control,
@@ -69,16 +70,20 @@ impl Site<'_> {
             ),
         );
         for region in &self.layout.regions {
-            let bytes = match region.kind {
-                RegionKind::Rows { projection, source } => {
-                    Some(self.row_contents(projection, source)?)
-                }
-                RegionKind::Matrix { projection } => Some(self.matrix_contents(projection)?),
-                RegionKind::Kernel { projection } => Some(self.kernel_contents(projection)?),
-                kind => neuron
-                    .and_then(|n| parameter(n, kind))
-                    .map(|p| contents::parameter(p, self.population, self.vertex.slice)),
-            };
+            let bytes =
+                match region.kind {
+                    RegionKind::Rows { projection, source } => {
+                        Some(self.row_contents(projection, source)?)
+                    }
+                    RegionKind::Matrix { projection } => Some(self.matrix_contents(projection)?),
+                    RegionKind::Kernel { projection } => Some(self.kernel_contents(projection)?),
+                    kind => neuron.and_then(|n| parameter(n, kind)).zip(encoding).map(
+                        |(p, encoding)| {
+                            let word = |value| encoding.word(kind, value);
+                            contents::parameter(p, word, self.population, self.vertex.slice)
+                        },
+                    ),
+                };
             if let Some(bytes) = bytes {
                 all.insert(region.kind, bytes);
             }

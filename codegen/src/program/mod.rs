@@ -9,7 +9,7 @@ use crate::Options;
 use crate::devices::level::AutoLevel;
 use crate::frame::{Level, Record, Reset, Ring, Start, Step, Tick, Waiting, startup};
 use crate::kernels::{
-    Addressing, Carries, Kernel, Receive, RowKernel, RowLists, Send, Slots, Source, Update, Values,
+    Addressing, Carries, Kernel, Neurons, Receive, RowKernel, RowLists, Send, Slots, Source, Values,
 };
 use ir::app::{Model, Population, Timing};
 use ir::diag::Diagnostic;
@@ -27,7 +27,7 @@ pub struct Program {
     pub tick: Tick,
     pub receive: Option<Receive>,
     pub values: Option<Values>,
-    pub update: Option<Update>,
+    pub update: Option<Neurons>,
     pub source: Option<Source>,
 }
 
@@ -170,7 +170,7 @@ impl<'a> Site<'a> {
             None => (None, None),
         };
         let update = neuron
-            .map(|n| self.update(n, control, send, record.is_some()))
+            .map(|n| self.neurons(n, control, send, record.is_some()))
             .transpose()?;
         let source = neuron.is_none().then(|| -> Result<Source, Diagnostic> {
             Ok(Source {

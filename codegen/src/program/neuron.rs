@@ -1,38 +1,78 @@
 //! The update of a slice: its parameters as constants or arrays.
 
+mod fixed;
+
 use super::Site;
 use crate::contents::atoms;
 use crate::frame::LateOffset;
-use crate::kernels::{FireOps, MembraneOp, Operand, Output, ResetOp, Send, SynapseOps, Update};
+use crate::kernels::{
+    FireOps, MembraneOp, Neurons, Operand, Output, ResetOp, Send, SynapseOps, Update,
+};
 use ir::app::Sends;
 use ir::diag::Diagnostic;
+use ir::fixed_point::Encoding;
 use ir::memory::RegionKind;
-use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Param, ResetRule};
+use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Param, ResetRule, State, Synapse};
 use ir::semantics::{Compare, SpikeOn};
 
+/// What a constant of a kernel is made from: a word.
+trait FromWord {
+    fn from_word(word: u32) -> Self;
+}
+
+impl FromWord for f32 {
+    fn from_word(word: u32) -> Self {
+        f32::from_bits(word)
+    }
+}
+
+impl FromWord for i32 {
+    fn from_word(word: u32) -> Self {
+        word.cast_signed()
+    }
+}
+
 impl Site<'_> {
+    /// How the parameters become words.
+    pub(super) fn encoding(&self, n: &DiscreteNeuron) -> Result<Encoding, Diagnostic> {
+        let encoding = Encoding::of(n);
+        encoding.ok_or_else(|| self.lacks("has a decay beyond fixed point"))
+    }
+
     /// A constant if the parameter has no array, which the layout decided.
-    fn operand(&self, param: &Param, kind: RegionKind) -> Result<Operand, Diagnostic> {
+    fn operand<C: FromWord>(
+        &self,
+        param: &Param,
+        kind: RegionKind,
+    ) -> Result<Operand<C>, Diagnostic> {
         if let Some(region) = self.layout.find(kind) {
             return Ok(Operand::Array(region.addr));
         }
-        let mut values = atoms(self.population, self.vertex.slice).map(|i| param.at(i) as f32);
-        let first = values.next().unwrap_or_default();
-        let same = values.all(|v| v.to_bits() == first.to_bits());
-        same.then_some(Operand::Const(first))
+        let neuron = self.neuron()?.ok_or_else(|| self.lacks("has no neuron"))?;
+        let encoding = self.encoding(neuron)?;
+        let all = atoms(self.population, self.vertex.slice);
+        let mut words = all.map(|i| encoding.word(kind, param.at(i)));
+        let first = words.next().unwrap_or_default();
+        words
+            .all(|word| word == first)
+            .then(|| Operand::Const(C::from_word(first)))
             .ok_or_else(|| self.lacks(format!("has a {kind} that varies but no array of it")))
     }
 
-    fn optional(
+    fn optional<C: FromWord>(
         &self,
         param: Option<&Param>,
         kind: RegionKind,
-    ) -> Result<Option<Operand>, Diagnostic> {
+    ) -> Result<Option<Operand<C>>, Diagnostic> {
         param.map(|p| self.operand(p, kind)).transpose()
     }
 
     /// A constant that changes is an array that the tick overwrites.
-    fn offset(&self, c: &Constant, kind: RegionKind) -> Result<Option<Operand>, Diagnostic> {
+    fn offset<C: FromWord>(
+        &self,
+        c: &Constant,
+        kind: RegionKind,
+    ) -> Result<Option<Operand<C>>, Diagnostic> {
         match c.entries() {
             [] => Ok(None),
             [(_, always)] => Ok(Some(self.operand(always, kind)?)),
@@ -66,7 +106,24 @@ impl Site<'_> {
         Ok(all)
     }
 
-    pub(super) fn update(
+    pub(super) fn neurons(
+        &self,
+        n: &DiscreteNeuron,
+        control: u32,
+        send: Send,
+        record: bool,
+    ) -> Result<Neurons, Diagnostic> {
+        match n.state {
+            State::F32 => self.update(n, control, send, record).map(Neurons::F32),
+            State::Fixed { .. } => {
+                let record_control = record.then_some(control);
+                let update = self.fixed_update(n, send, record_control);
+                update.map(Neurons::Fixed)
+            }
+        }
+    }
+
+    fn update(
         &self,
         n: &DiscreteNeuron,
         control: u32,
@@ -77,28 +134,8 @@ impl Site<'_> {
         let currents = values
             .then(|| self.region(RegionKind::Currents))
             .transpose()?;
-        let synapse = n.synapse.as_ref().map(|s| -> Result<_, Diagnostic> {
-            Ok(SynapseOps {
-                i: self.region(RegionKind::I)?.addr,
-                decay: self.operand(&s.decay, RegionKind::SynDecay)?,
-                after: s.after,
-                offset: self.offset(&s.offset, RegionKind::SynOffset)?,
-            })
-        });
-        let output = match &n.fire {
-            Some(fire) => Output::Spikes(self.fire(n, fire)?),
-            None => {
-                let unit = n.unit.as_ref().ok_or_else(|| self.lacks("has no unit"))?;
-                Output::Values(self.operand(unit, RegionKind::Unit)?)
-            }
-        };
-        let carries = match &output {
-            Output::Spikes(fire) => fire.counts == self.population.sends.has_payload(),
-            Output::Values(_) => self.population.sends == Sends::Values,
-        };
-        if !carries {
-            return Err(self.lacks("does not send what its packets carry"));
-        }
+        let synapse = n.synapse.as_ref().map(|s| self.synapse(s)).transpose()?;
+        let output = self.output(n)?;
         let v = match (self.layout.find(RegionKind::V), &n.membrane) {
             (Some(region), _) => Some(region.addr),
             (None, Membrane::Fresh) => None,
@@ -111,7 +148,7 @@ impl Site<'_> {
             v,
             sums: self.sums()?,
             currents: currents.map(|r| r.addr),
-            synapse: synapse.transpose()?,
+            synapse,
             membrane: match &n.membrane {
                 Membrane::Leaky(p) => MembraneOp::Leaky(self.operand(p, RegionKind::Decay)?),
                 Membrane::Integrate => MembraneOp::Integrate,
@@ -126,6 +163,34 @@ impl Site<'_> {
         })
     }
 
+    fn synapse<C: FromWord>(&self, s: &Synapse) -> Result<SynapseOps<C>, Diagnostic> {
+        Ok(SynapseOps {
+            i: self.region(RegionKind::I)?.addr,
+            decay: self.operand(&s.decay, RegionKind::SynDecay)?,
+            after: s.after,
+            offset: self.offset(&s.offset, RegionKind::SynOffset)?,
+        })
+    }
+
+    fn output<C: FromWord>(&self, n: &DiscreteNeuron) -> Result<Output<C>, Diagnostic> {
+        let output = match &n.fire {
+            Some(fire) => Output::Spikes(self.fire(n, fire)?),
+            None => {
+                let unit = n.unit.as_ref().ok_or_else(|| self.lacks("has no unit"))?;
+                Output::Values(self.operand(unit, RegionKind::Unit)?)
+            }
+        };
+        let carries = match &output {
+            Output::Spikes(fire) => fire.counts == self.population.sends.has_payload(),
+            Output::Values(_) => self.population.sends == Sends::Values,
+        };
+        if carries {
+            Ok(output)
+        } else {
+            Err(self.lacks("does not send what its packets carry"))
+        }
+    }
+
     /// Whether a step without input leaves every atom as it is: nothing leaks or
     /// is added, and neither the first membrane (zero) nor the one after a reset
     /// fires. A negative zero would become a positive one.
@@ -138,12 +203,7 @@ impl Site<'_> {
             Compare::Gt => v > threshold,
             Compare::Ge => v >= threshold,
         };
-        n.membrane == Membrane::Integrate
-            && n.synapse.is_none()
-            && n.offset.is_zero()
-            && fire.judge == SpikeOn::New
-            && !fire.hold
-            && fire.floor.is_none()
+        only_integrates(n)
             && atoms(self.population, self.vertex.slice).all(|i| {
                 let (reset, threshold) = (reset.at(i) as f32, fire.threshold.at(i) as f32);
                 let negative_zero = reset == 0.0 && reset.is_sign_negative();
@@ -151,7 +211,7 @@ impl Site<'_> {
             })
     }
 
-    fn fire(&self, n: &DiscreteNeuron, fire: &Fire) -> Result<FireOps, Diagnostic> {
+    fn fire<C: FromWord>(&self, n: &DiscreteNeuron, fire: &Fire) -> Result<FireOps<C>, Diagnostic> {
         let amount = |p: &Param| self.operand(p, RegionKind::Reset);
         let pending = n
             .remembers_spikes()
@@ -174,4 +234,13 @@ impl Site<'_> {
             counts: matches!(self.population.sends, Sends::Counts { .. }),
         })
     }
+}
+
+/// Whether nothing but sums changes a membrane that did not spike.
+fn only_integrates(n: &DiscreteNeuron) -> bool {
+    let plain = |f: &Fire| f.judge == SpikeOn::New && !f.hold && f.floor.is_none();
+    n.membrane == Membrane::Integrate
+        && n.synapse.is_none()
+        && n.offset.is_zero()
+        && n.fire.as_ref().is_some_and(plain)
 }

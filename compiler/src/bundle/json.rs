@@ -111,6 +111,8 @@ pub(super) struct Population {
     pub(super) unit: Vec<f64>,
     /// The same for the synaptic current.
     pub(super) i_unit: Vec<f64>,
+    /// Whether state is int32, else float32.
+    pub(super) integers: bool,
     pub(super) vertices: Vec<Vertex>,
 }
 
@@ -319,6 +321,7 @@ fn population(info: &PopulationInfo) -> Population {
         active_from: info.active_from,
         unit: info.unit.clone(),
         i_unit: info.i_unit.clone(),
+        integers: info.integers,
         vertices: info.slices.iter().map(vertex).collect(),
     }
 }

@@ -376,6 +376,7 @@ impl Reader<'_> {
                 active_from: p.active_from,
                 unit: p.unit.clone(),
                 i_unit: p.i_unit.clone(),
+                integers: p.integers,
                 slices,
             });
         }

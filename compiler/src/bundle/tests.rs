@@ -82,6 +82,7 @@ fn images() -> ImageSet {
                 active_from: 1,
                 unit: vec![0.1, 0.2, 1.0 / 3.0, 5e-324, 0.7, -0.0],
                 i_unit: vec![0.3],
+                integers: true,
                 slices: vec![SliceInfo {
                     chip,
                     pe,

@@ -2,7 +2,7 @@
 
 use crate::compare::Comparison;
 use crate::options::OptionsRecord;
-use crate::report::Resources;
+use crate::report::{Resources, StateReport};
 use runtime_sim::RunReport;
 use runtime_sim::energy::Parts;
 use serde::Serialize;
@@ -24,6 +24,7 @@ pub(super) struct CheckReport {
     pub(super) expect_vs_golden: Option<Comparison>,
     pub(super) expect_vs_emulated: Option<Comparison>,
     pub(super) per_output: BTreeMap<String, Four>,
+    pub(super) fixed_point: Vec<StateReport>,
     pub(super) resources: Option<Resources>,
     pub(super) compile_ms: Option<f64>,
     pub(super) assumptions: Vec<String>,
@@ -45,6 +46,7 @@ impl Default for CheckReport {
             expect_vs_golden: None,
             expect_vs_emulated: None,
             per_output: BTreeMap::new(),
+            fixed_point: Vec::new(),
             resources: None,
             compile_ms: None,
             assumptions: Vec::new(),
@@ -124,13 +126,14 @@ mod tests {
             "expect_vs_golden",
             "expect_vs_emulated",
             "per_output",
+            "fixed_point",
             "resources",
             "compile_ms",
             "assumptions",
         ] {
             assert!(value.get(field).is_some(), "{field}");
         }
-        assert_eq!(value.as_object().map(serde_json::Map::len), Some(16));
+        assert_eq!(value.as_object().map(serde_json::Map::len), Some(17));
         assert!(value["golden"].is_null());
     }
 }

@@ -4,7 +4,7 @@ use super::json::CheckReport;
 use crate::compare::Comparison;
 use crate::level;
 use crate::options::escape;
-use crate::report::human_table;
+use crate::report::{human_table, state_table};
 use std::fmt::Write;
 
 fn row(name: &str, c: &Comparison) -> Vec<String> {
@@ -103,6 +103,9 @@ pub(super) fn human(r: &CheckReport) -> String {
             s.routing_entries,
             s.latency_steps
         );
+    }
+    for line in state_table(&r.fixed_point).lines() {
+        let _ = writeln!(out, "  {line}");
     }
     if let Some(ms) = r.compile_ms {
         let _ = writeln!(out, "  compiled in {ms:.1} ms");

@@ -211,6 +211,14 @@ fn of_traces<F: Real>(
             let rows = traces.values.get(&population)?;
             Some(plain(rows, F::to_f64))
         }
+        (what @ Observable::V, _) if traces.v_counts.contains_key(&population) => {
+            let rows = traces.v_counts.get(&population)?;
+            Some(fixed.counts_in_file_units(population, what, rows))
+        }
+        (what @ Observable::I, _) if traces.i_counts.contains_key(&population) => {
+            let rows = traces.i_counts.get(&population)?;
+            Some(fixed.counts_in_file_units(population, what, rows))
+        }
         (Observable::V, _) => {
             let rows = traces.v.get(&population)?;
             Some(fixed.v_in_file_units(population, rows))
@@ -436,11 +444,11 @@ fn of_result(result: &SampleResult, shown: &Shown<usize>, info: &PopulationInfo)
         }
         Observable::V => {
             let tap = result.v.iter().find(|t| t.population == population)?;
-            Some(in_units(&tap.words, &info.unit, width))
+            Some(in_units(&tap.words, &info.unit, info))
         }
         Observable::I => {
             let tap = result.i.iter().find(|t| t.population == population)?;
-            Some(in_units(&tap.words, &info.i_unit, width))
+            Some(in_units(&tap.words, &info.i_unit, info))
         }
     }
 }
@@ -462,16 +470,41 @@ fn said(ticks: &[Vec<Event>], sends: Sends, width: usize) -> Series {
     series
 }
 
-/// Raw float32 words in the file's units: the product is taken in float64 and
-/// rounded once.
-fn in_units(words: &[u32], unit: &[f64], width: usize) -> Series {
-    let unit_of = |atom: usize| match unit {
+/// State in the file's units.
+fn in_units(words: &[u32], unit: &[f64], info: &PopulationInfo) -> Series {
+    let width = info.n_atoms as usize;
+    if info.integers {
+        counted(words, unit, width)
+    } else {
+        real(words, unit, width)
+    }
+}
+
+fn unit_of(unit: &[f64], atom: usize) -> f64 {
+    match unit {
         [] => 1.0,
         [one] => *one,
         many => many.get(atom).copied().unwrap_or(1.0),
-    };
+    }
+}
+
+/// Raw int32 words: float64 holds their product to the last count.
+fn counted(words: &[u32], unit: &[f64], width: usize) -> Series {
     let data = words.iter().enumerate().map(|(i, &word)| {
-        let v = f64::from(f32::from_bits(word)) * unit_of(i % width.max(1));
+        let atom = i % width.max(1);
+        f64::from(word.cast_signed()) * unit_of(unit, atom)
+    });
+    Series {
+        steps: words.len() / width.max(1),
+        width,
+        data: data.collect(),
+    }
+}
+
+/// Raw float32 words: the product is taken in float64 and rounded once.
+fn real(words: &[u32], unit: &[f64], width: usize) -> Series {
+    let data = words.iter().enumerate().map(|(i, &word)| {
+        let v = f64::from(f32::from_bits(word)) * unit_of(unit, i % width.max(1));
         f64::from(v as f32)
     });
     Series {
@@ -531,9 +564,11 @@ mod tests {
     fn membranes_are_rounded_once() {
         let unit = [0.1, 3.0];
         let words = [1.5f32.to_bits(), 0.1f32.to_bits()];
-        let got = in_units(&words, &unit, 2);
+        let got = real(&words, &unit, 2);
         assert_eq!((got.steps, got.width), (1, 2));
         assert_eq!(got.data[0], f64::from((1.5f64 * 0.1) as f32));
         assert_eq!(got.data[1], f64::from((f64::from(0.1f32) * 3.0) as f32));
+        let counts = [7, (-3i32).cast_unsigned()];
+        assert_eq!(counted(&counts, &unit, 2).data, [7.0 * 0.1, -9.0]);
     }
 }

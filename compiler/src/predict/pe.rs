@@ -265,6 +265,7 @@ impl<'a> Subject<'a> {
             put(&mut alone, at, &vec![v.to_bits(); n as usize])?;
             self.tick(&mut alone, moment, phase)
         };
+        // The same words are far below and far above as int32 state too.
         let (low, high) = (run(-1e9)?, run(1e9)?);
         let spikes = high.sent.saturating_sub(low.sent);
         if spikes == 0 {

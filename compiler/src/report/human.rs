@@ -94,6 +94,11 @@ pub fn human(r: &Report) -> String {
     }));
     let _ = write!(out, "\npopulations\n{}", table(&rows));
 
+    let fixed = super::state::table(&r.fixed_point);
+    if !fixed.is_empty() {
+        let _ = write!(out, "\n{fixed}");
+    }
+
     let mut rows = vec![header([
         "projection",
         "from",

@@ -6,11 +6,14 @@
 mod human;
 mod kernels;
 mod schedule;
+mod state;
 
 pub use human::human;
 pub(crate) use human::table as human_table;
 pub use kernels::{KernelReport, multiply};
 pub use schedule::ScheduleReport;
+pub(crate) use state::table as state_table;
+pub use state::{StateReport, states};
 
 use crate::carried;
 use crate::driver::Compiled;
@@ -35,6 +38,8 @@ pub struct Report {
     pub resources: Resources,
     pub schedule: ScheduleReport,
     pub populations: Vec<PopulationReport>,
+    /// What is proven of fixed-point state.
+    pub fixed_point: Vec<StateReport>,
     pub projections: Vec<ProjectionReport>,
     pub pes: Vec<PeReport>,
     pub kernels: Vec<KernelReport>,
@@ -74,6 +79,8 @@ pub struct PopulationReport {
     /// Integer type of the input sums.
     pub accumulator: Option<&'static str>,
     pub pes: usize,
+    /// What its state is kept in; null where nothing is kept.
+    pub state: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -217,8 +224,10 @@ pub fn report(
                 active_from: p.timing.map(|t| t.active_from),
                 accumulator: p.accumulator.map(DType::name),
                 pes: module.machine_graph.vertices_of(id).count(),
+                state: state::kind(&p.model),
             })
             .collect(),
+        fixed_point: states(app),
         projections: app
             .projections
             .values()

@@ -1,8 +1,9 @@
 //! The fixed reference: what the chip computes, tick by tick, on the
 //! quantised and balanced application graph.
 //!
-//! With `f32` state it is bit exact with the kernels; with `f64` it is the
-//! golden interpreter on quantised weights. One tick `t`:
+//! With `f32` it is bit exact with the kernels, also where they keep their state in
+//! integers ([`crate::fixed_point`]); with `f64` it is the golden interpreter on
+//! quantised weights. One tick `t`:
 //!
 //! 1. *receive*: what a projection's `pre` sent in tick `t - delay` is part of
 //!    the input of `post`. `k` spikes of an atom add `k` times its integer
@@ -20,6 +21,7 @@
 //! atoms that send cost anything.
 
 mod bounds;
+mod counted;
 mod dynamics;
 mod real;
 mod run;
@@ -32,10 +34,12 @@ pub use run::{Memory, Rows, Traces};
 use crate::app::{AppGraph, Model, Population, Sends};
 use crate::code::Code;
 use crate::diag::{Diagnostic, Diagnostics, Result};
+use crate::fixed_point;
 use crate::id::{Id, IdVec, PopId};
-use crate::neuron::Neuron;
+use crate::neuron::{Neuron, State};
 use crate::origin::Origin;
 use crate::series::{Observable, Series};
+use counted::Counted;
 use dynamics::Dynamics;
 use wire::Wire;
 
@@ -66,6 +70,10 @@ struct Cell<F> {
     has_integer_input: bool,
     has_value_input: bool,
     dynamics: Option<Dynamics<F>>,
+    /// Steps in the place of `dynamics` where the state is integers.
+    counted: Option<Counted>,
+    /// `v_unit = count * v_chip`.
+    count: f64,
 }
 
 /// The longest delay in ticks. Each tick of delay costs a row of accumulators,
@@ -141,6 +149,26 @@ impl<F: Real> Fixed<F> {
         F::round(unit.unwrap_or(1.0) * v.to_f64())
     }
 
+    /// A recorded state of integers in the file's units.
+    pub fn counts_in_file_units(&self, pop: PopId, what: Observable, counts: &Rows<i32>) -> Series {
+        let cell = self.cells.get(pop);
+        let dynamics = cell.and_then(|c| c.dynamics.as_ref());
+        let units = dynamics.and_then(|d| match what {
+            Observable::I => d.i_unit.as_deref(),
+            Observable::V | Observable::Spikes => Some(d.unit.as_slice()),
+        });
+        let count = cell.map_or(1.0, |c| c.count);
+        let mut series = Series::zeros(counts.ticks, counts.width);
+        for t in 0..counts.ticks {
+            let row = series.row_mut(t).iter_mut().zip(counts.row(t));
+            for (atom, (out, &v)) in row.enumerate() {
+                let unit = units.and_then(|u| u.get(atom)).copied();
+                *out = f64::from(v) * (unit.unwrap_or(1.0) * count);
+            }
+        }
+        series
+    }
+
     /// A recorded membrane in the file's units.
     pub fn v_in_file_units(&self, pop: PopId, v: &Rows<F>) -> Series {
         let dynamics = self.cells.get(pop).and_then(|c| c.dynamics.as_ref());
@@ -178,6 +206,8 @@ fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<C
         let long = fault("sends or receives with too long a delay");
         return Err(long.note(format!("at most {MAX_DELAY} ticks")).into());
     }
+    let mut counted = None;
+    let mut count = 1.0;
     let dynamics = match &population.model {
         Model::SpikeSource => None,
         Model::Neuron(Neuron::Continuous(_)) => return Err(fail("is not discrete")),
@@ -188,6 +218,15 @@ fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<C
             }
             if (population.sends == Sends::Values) != neuron.fire.is_none() {
                 return Err(fail("sends something else than its neurons produce"));
+            }
+            if F::CHIP && neuron.state != State::F32 {
+                if app.has_value_input(id) {
+                    return Err(fail("has fixed-point state but receives values"));
+                }
+                counted = Some(Counted::new(neuron, n).ok_or_else(|| {
+                    fail("has fixed-point state that its parameters do not allow")
+                })?);
+                count = fixed_point::count(neuron);
             }
             Some(Dynamics::new(neuron, n).ok_or_else(|| {
                 fail("is not quantised: gain must be 1, the unit known, every parameter one value or one an atom")
@@ -217,6 +256,8 @@ fn cell<F: Real>(app: &AppGraph, id: PopId, population: &Population) -> Result<C
         has_integer_input: app.has_integer_input(id),
         has_value_input: app.has_value_input(id),
         dynamics,
+        counted,
+        count,
     })
 }
 

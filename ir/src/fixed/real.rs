@@ -18,6 +18,10 @@ pub trait Real:
     + Div<Output = Self>
     + 'static
 {
+    /// Whether this is the chip's own type: only then fixed-point state is kept in
+    /// integers; otherwise the step is the exact one.
+    const CHIP: bool;
+
     /// Rounds a parameter, to nearest even.
     fn of_param(value: f64) -> Self;
     /// Converts an accumulator, to nearest even.
@@ -31,6 +35,7 @@ pub trait Real:
 }
 
 impl Real for f32 {
+    const CHIP: bool = true;
     fn of_param(value: f64) -> Self {
         value as f32
     }
@@ -49,6 +54,7 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    const CHIP: bool = false;
     fn of_param(value: f64) -> Self {
         value
     }

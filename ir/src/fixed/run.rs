@@ -1,5 +1,6 @@
 //! One run: the state, the loop over ticks, and what is recorded.
 
+use super::counted::Counts;
 use super::dynamics::{Said, State};
 use super::{Cell, Fixed, Real, at};
 use crate::app::Sends;
@@ -35,6 +36,9 @@ pub struct Traces<F> {
     pub v: BTreeMap<PopId, Rows<F>>,
     /// Synaptic currents, in units of the chip.
     pub i: BTreeMap<PopId, Rows<F>>,
+    /// The same where the chip keeps integers, of which `v` and `i` hold nothing.
+    pub v_counts: BTreeMap<PopId, Rows<i32>>,
+    pub i_counts: BTreeMap<PopId, Rows<i32>>,
 }
 
 /// Everything that lasts from tick to tick.
@@ -42,6 +46,8 @@ pub struct Traces<F> {
 pub struct Memory<F> {
     tick: u64,
     states: Vec<State<F>>,
+    /// In the place of `states` where they are integers.
+    counts: Vec<Counts>,
     /// `slots` rows of accumulators for each population.
     sums: Vec<Vec<i32>>,
     /// `history` rows of the values that each population sent.
@@ -68,6 +74,9 @@ impl<F: Real> Fixed<F> {
         Memory {
             tick: 0,
             states: cells().map(state).collect(),
+            counts: cells()
+                .map(|c| c.counted.as_ref().map(|k| k.state(c.n)).unwrap_or_default())
+                .collect(),
             sums: cells().map(|c| vec![0; c.n * c.slots]).collect(),
             sent: cells()
                 .map(|c| vec![F::default(); c.n * c.history])
@@ -129,10 +138,13 @@ impl<F: Real> Fixed<F> {
         let slot = slot(cell, tick);
         let due = tick >= cell.active_from
             && tick % self.ticks_per_step == cell.latency % self.ticks_per_step;
-        if due {
+        let step = tick.saturating_sub(cell.active_from) / self.ticks_per_step;
+        if due && let Some(counted) = &cell.counted {
+            let sums = &memory.sums[at(id)][slot..slot + cell.n];
+            counted.step(step, sums, &mut memory.counts[at(id)], said);
+        } else if due {
             let mut x = std::mem::take(&mut memory.x);
             self.input(id, cell, slot, memory, &mut x);
-            let step = (tick - cell.active_from) / self.ticks_per_step;
             let said = &mut memory.said[at(id)];
             dynamics.step(step, &mut x, &mut memory.states[at(id)], said);
             memory.x = x;
@@ -281,6 +293,8 @@ impl<F: Real> Fixed<F> {
             values: BTreeMap::new(),
             v: BTreeMap::new(),
             i: BTreeMap::new(),
+            v_counts: BTreeMap::new(),
+            i_counts: BTreeMap::new(),
         };
         for &(pop, what) in record {
             let Some(cell) = self.cells.get(pop) else {
@@ -292,7 +306,13 @@ impl<F: Real> Fixed<F> {
                 width,
                 data: vec![F::default(); len],
             };
+            let integers = || Rows {
+                ticks,
+                width,
+                data: vec![0; len],
+            };
             let dynamics = cell.dynamics.as_ref();
+            let has_current = dynamics.is_some_and(|d| d.i_unit.is_some());
             match what {
                 Observable::Spikes if cell.sends == Sends::Values => {
                     traces.values.insert(pop, reals());
@@ -301,10 +321,16 @@ impl<F: Real> Fixed<F> {
                     let data = vec![0; len];
                     traces.spikes.insert(pop, Rows { ticks, width, data });
                 }
+                Observable::V if cell.counted.is_some() => {
+                    traces.v_counts.insert(pop, integers());
+                }
+                Observable::I if cell.counted.is_some() && has_current => {
+                    traces.i_counts.insert(pop, integers());
+                }
                 Observable::V if dynamics.is_some() => {
                     traces.v.insert(pop, reals());
                 }
-                Observable::I if dynamics.is_some_and(|d| d.i_unit.is_some()) => {
+                Observable::I if has_current => {
                     traces.i.insert(pop, reals());
                 }
                 Observable::V | Observable::I => {
@@ -334,6 +360,14 @@ impl<F: Real> Traces<F> {
             for &(atom, value) in &memory.said[at(*pop)].values {
                 rows.data[start + atom as usize] = value;
             }
+        }
+        for (pop, rows) in &mut self.v_counts {
+            let row = tick * rows.width..(tick + 1) * rows.width;
+            rows.data[row].copy_from_slice(&memory.counts[at(*pop)].v);
+        }
+        for (pop, rows) in &mut self.i_counts {
+            let row = tick * rows.width..(tick + 1) * rows.width;
+            rows.data[row].copy_from_slice(&memory.counts[at(*pop)].i);
         }
         for (pop, rows) in &mut self.v {
             let row = tick * rows.width..(tick + 1) * rows.width;

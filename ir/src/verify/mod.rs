@@ -34,6 +34,7 @@
 //! - weights are integers; gain and drive are 1; units are above 0; parameters
 //!   are finite in float32 too
 //! - no sum of one tick leaves its accumulator, counts included
+//! - fixed-point state never leaves int32, and integers come in (`state`)
 //!
 //! **PARTITIONED** (`slices`)
 //! - vertices of a population cover its positions once, in order, each within
@@ -86,6 +87,7 @@ mod ranges;
 mod reach;
 mod regions;
 mod slices;
+mod state;
 pub mod tables;
 mod timing;
 mod trees;

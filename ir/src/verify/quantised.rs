@@ -2,6 +2,7 @@
 
 use super::findings::{Findings, population, projection};
 use super::models::params;
+use super::state;
 use crate::app::Model;
 use crate::fixed::{accumulator_bounds, accumulator_limit};
 use crate::id::PopId;
@@ -43,6 +44,7 @@ pub(super) fn check(m: &Module, found: &mut Findings) {
         }
         if integers {
             check_accumulator(m, id, found);
+            state::check(m, id, found);
         }
     }
 }

@@ -12,7 +12,7 @@ use ir::memory::{MemoryLayout, Region, RegionKind};
 use ir::network::{Edge, Network, Node, Op, Padding};
 use ir::neuron::{
     Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param,
-    ResetRule, Synapse,
+    ResetRule, State, Synapse,
 };
 use ir::routing::{Link, RoutingEntry, RoutingTree, Targets};
 use ir::semantics::*;
@@ -172,13 +172,17 @@ fn quantisation() -> impl Strategy<Value = Quantisation> {
         select(ScaleMode::ALL),
         select(Rounding::ALL),
         option::of(positive()),
+        select(StateMode::ALL),
     )
-        .prop_map(|(weights, scale, rounding, weight_scale)| Quantisation {
-            weights,
-            scale,
-            rounding,
-            weight_scale,
-        })
+        .prop_map(
+            |(weights, scale, rounding, weight_scale, state)| Quantisation {
+                weights,
+                scale,
+                rounding,
+                weight_scale,
+                state,
+            },
+        )
 }
 
 fn origin() -> BoxedStrategy<Origin> {
@@ -444,6 +448,13 @@ fn synapse(n: usize) -> BoxedStrategy<Synapse> {
         .boxed()
 }
 
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![
+        Just(State::F32),
+        (0..=ir::fixed_point::MAX_SHIFT).prop_map(|shift| State::Fixed { shift }),
+    ]
+}
+
 fn neuron(n: usize) -> BoxedStrategy<Neuron> {
     let kind = || select(NeuronKind::ALL);
     let o = move || option::of(param(n));
@@ -461,7 +472,7 @@ fn neuron(n: usize) -> BoxedStrategy<Neuron> {
     let discrete = (
         (kind(), option::of(synapse(n)), membrane),
         (param(n), constant(n)),
-        (option::of(fire(n)), o()),
+        (option::of(fire(n)), o(), state()),
     );
     prop_oneof![
         continuous.prop_map(|(first, second, bias, hold)| {
@@ -480,7 +491,7 @@ fn neuron(n: usize) -> BoxedStrategy<Neuron> {
                 hold,
             })
         }),
-        discrete.prop_map(|(first, (gain, offset), (fire, unit))| {
+        discrete.prop_map(|(first, (gain, offset), (fire, unit, state))| {
             let (kind, synapse, membrane) = first;
             Neuron::Discrete(DiscreteNeuron {
                 kind,
@@ -490,6 +501,7 @@ fn neuron(n: usize) -> BoxedStrategy<Neuron> {
                 offset,
                 fire,
                 unit,
+                state,
             })
         }),
     ]

@@ -33,7 +33,7 @@ use ir::facts::Fact;
 use ir::id::PopId;
 use ir::neuron::{
     Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param,
-    ResetRule, Synapse,
+    ResetRule, State, Synapse,
 };
 use ir::semantics::{
     Bias, IfGain, Integrator, Reset, Semantics, SpikeOn, SynDecay, SynGain, VFloor,
@@ -223,6 +223,7 @@ impl Scope<'_> {
             offset,
             fire,
             unit: None,
+            state: State::F32,
         })
     }
 

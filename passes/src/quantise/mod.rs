@@ -2,13 +2,15 @@
 //!
 //! [`scale`] has the arithmetic for one population in one format. Here the
 //! format is chosen: with `--weights auto` a population takes int16 where that
-//! costs no further PE and keeps the deadline, int8 elsewhere.
+//! costs no further PE and keeps the deadline, int8 elsewhere. [`state`] adds how the
+//! population keeps its state.
 
 mod bill;
 mod expand;
 mod grid;
 mod groups;
 pub mod scale;
+mod state;
 mod units;
 
 use crate::contract::{Contract, MAPPED};
@@ -28,6 +30,7 @@ use ir::semantics::{Quantisation, WeightMode};
 use ir::tensor::DType;
 use ir::{Module, Target};
 use scale::{Candidate, Format, candidate};
+use state::with_state;
 
 impl Transform for Quantise {
     // Delays decide how many accumulator slots a population has, and so
@@ -117,14 +120,25 @@ fn choose(
     quantisation: &Quantisation,
     bill: &mut Bill<'_>,
 ) -> std::result::Result<Candidate, Diagnostic> {
-    let take = |format| candidate(app, pop, neuron, quantisation, format);
+    let take = |format| {
+        let candidate = candidate(app, pop, neuron, quantisation, format)?;
+        with_state(app, pop, candidate, quantisation.state)
+    };
     match quantisation.weights {
         WeightMode::Int8 => take(Format::Int8),
         WeightMode::Int16 => take(Format::Int16),
         WeightMode::Float => take(Format::Float),
         WeightMode::Auto => {
             let narrow = take(Format::Int8)?;
-            let wide = take(Format::Int16)?;
+            let wide = match take(Format::Int16) {
+                // Wider weights may be more than fixed-point state has room for.
+                Err(unfit) if unfit.code == Code::StateUnfit => {
+                    let cost = bill.of(pop, &narrow)?;
+                    bill.settle(pop, cost);
+                    return Ok(narrow);
+                }
+                wide => wide?,
+            };
             let narrow_cost = bill.of(pop, &narrow)?;
             let wide_cost = bill.of(pop, &wide)?;
             let free = wide_cost.in_time && wide_cost.pes() <= narrow_cost.pes();

@@ -65,6 +65,8 @@ pub struct Candidate {
     /// `None` without integer inputs.
     pub accumulator: Option<DType>,
     pub weights: Vec<Quantised>,
+    /// The largest magnitude that the integer sum of each atom can reach in a tick.
+    pub sums: Vec<i64>,
 }
 
 /// The integer weights of one projection.
@@ -116,11 +118,8 @@ pub fn candidate(
             max_error: quantised.max_error,
         });
     }
-    let largest = sums
-        .iter()
-        .map(|&(up, down)| up.max(down))
-        .max()
-        .unwrap_or(0);
+    let sums: Vec<i64> = sums.iter().map(|&(up, down)| up.max(down)).collect();
+    let largest = sums.iter().copied().max().unwrap_or(0);
     if largest > i64::from(i32::MAX) {
         return Err(Diagnostic::error(
             Code::DoesNotFit,
@@ -140,6 +139,7 @@ pub fn candidate(
         neuron,
         accumulator: app.has_integer_input(pop).then_some(accumulator),
         weights,
+        sums,
     })
 }
 

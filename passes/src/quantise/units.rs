@@ -110,6 +110,7 @@ pub(super) fn scaled(
             ..*f
         }),
         unit: Some(Param::per_atom(units.v.clone())),
+        state: neuron.state,
     };
     check(population, &scaled, n, &units.v)?;
     Ok(scaled)

@@ -1,14 +1,17 @@
 //! Which parameters of a neuron need an array in local memory.
 
+use ir::fixed_point::Encoding;
 use ir::memory::RegionKind;
 use ir::neuron::{Constant, DiscreteNeuron, Membrane, Param};
 
 /// The parameters that need an array: those that differ between atoms once
 /// rounded, and constants that change, which the tick code writes over.
 pub fn parameter_arrays(neuron: &DiscreteNeuron) -> Vec<RegionKind> {
-    let differs = |p: &Param| {
-        let bits = |i| (p.tensor().at(i) as f32).to_bits();
-        (1..p.tensor().len()).any(|i| bits(i) != bits(0))
+    // A decay that no word can hold is refused before anything is laid out.
+    let encoding = Encoding::of(neuron).unwrap_or(Encoding::F32);
+    let differs = |kind: RegionKind, p: &Param| {
+        let word = |i| encoding.word(kind, p.tensor().at(i));
+        (1..p.tensor().len()).any(|i| word(i) != word(0))
     };
     let decay = match &neuron.membrane {
         Membrane::Leaky(p) => Some(p),
@@ -16,15 +19,19 @@ pub fn parameter_arrays(neuron: &DiscreteNeuron) -> Vec<RegionKind> {
     };
     let fire = neuron.fire.as_ref();
     let synapse = neuron.synapse.as_ref();
-    let first = |c: &Constant| c.entries().first().is_some_and(|e| differs(&e.1));
+    let offset = |p: &Param| differs(RegionKind::Offset, p);
+    let first = |c: &Constant| c.entries().first().is_some_and(|e| offset(&e.1));
     let changes = |c: &Constant| c.entries().len() > 1;
     let array = |c: &Constant| first(c) || changes(c);
     let wanted = [
-        (RegionKind::Decay, decay.is_some_and(differs)),
+        (
+            RegionKind::Decay,
+            decay.is_some_and(|p| differs(RegionKind::Decay, p)),
+        ),
         (RegionKind::Offset, array(&neuron.offset)),
         (
             RegionKind::SynDecay,
-            synapse.is_some_and(|s| differs(&s.decay)),
+            synapse.is_some_and(|s| differs(RegionKind::SynDecay, &s.decay)),
         ),
         (
             RegionKind::SynOffset,
@@ -32,20 +39,26 @@ pub fn parameter_arrays(neuron: &DiscreteNeuron) -> Vec<RegionKind> {
         ),
         (
             RegionKind::Threshold,
-            fire.is_some_and(|f| differs(&f.threshold)),
+            fire.is_some_and(|f| differs(RegionKind::Threshold, &f.threshold)),
         ),
         (
             RegionKind::Reset,
-            fire.and_then(|f| f.reset.amount()).is_some_and(differs),
+            fire.and_then(|f| f.reset.amount())
+                .is_some_and(|p| differs(RegionKind::Reset, p)),
         ),
         (
             RegionKind::Floor,
-            fire.and_then(|f| f.floor.as_ref()).is_some_and(differs),
+            fire.and_then(|f| f.floor.as_ref())
+                .is_some_and(|p| differs(RegionKind::Floor, p)),
         ),
         // Only what sends values multiplies by its unit.
         (
             RegionKind::Unit,
-            fire.is_none() && neuron.unit.as_ref().is_some_and(differs),
+            fire.is_none()
+                && neuron
+                    .unit
+                    .as_ref()
+                    .is_some_and(|p| differs(RegionKind::Unit, p)),
         ),
     ];
     let mut all: Vec<RegionKind> = wanted

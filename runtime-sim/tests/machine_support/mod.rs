@@ -211,6 +211,7 @@ impl Guest {
             active_from: 0,
             unit: Vec::new(),
             i_unit: Vec::new(),
+            integers: false,
             slices: vec![SliceInfo {
                 chip: place.chip,
                 pe: place.pe,

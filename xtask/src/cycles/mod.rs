@@ -7,6 +7,7 @@
 
 mod conv;
 mod dense;
+mod fixed;
 mod gcc;
 mod mac;
 mod neurons;
@@ -99,6 +100,7 @@ pub fn benches(filter: &str) -> Vec<Bench> {
         conv::benches,
         sparse::benches,
         neurons::benches,
+        fixed::benches,
     ];
     let all = makers.iter().flat_map(|make| make());
     all.filter(|b| b.name.contains(filter)).collect()

@@ -10,6 +10,7 @@ mod bytes;
 mod device;
 mod flow;
 mod gather;
+mod multiply;
 
 use cranelift_codegen::ir::types::{F32, I32, I64};
 use cranelift_codegen::ir::{

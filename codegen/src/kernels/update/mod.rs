@@ -14,6 +14,7 @@
 //! the loop scans the sums and updates only groups that have one.
 
 mod fire;
+mod fixed;
 mod scan;
 mod step;
 mod streams;
@@ -26,20 +27,38 @@ use ir::memory::GROUP;
 use ir::semantics::{Compare, SpikeOn};
 use streams::{Source, Streams};
 
-/// A parameter: one constant, or a float32 array in local memory.
+pub use fixed::FixedUpdate;
+
+/// The update of a slice, by how it keeps its state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Neurons {
+    F32(Update),
+    Fixed(FixedUpdate),
+}
+
+impl Neurons {
+    pub fn kernel(&self, addressing: Addressing) -> Kernel {
+        match self {
+            Neurons::F32(update) => update.kernel(addressing),
+            Neurons::Fixed(update) => update.kernel(addressing),
+        }
+    }
+}
+
+/// A parameter: one constant, or an array in local memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Operand {
-    Const(f32),
+pub enum Operand<C = f32> {
+    Const(C),
     Array(u32),
 }
 
 /// What a spike does to the membrane.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ResetOp {
-    To(Operand),
-    Subtract(Operand),
+pub enum ResetOp<C = f32> {
+    To(Operand<C>),
+    Subtract(Operand<C>),
     /// Falls by the value in the next step.
-    Pending(Operand),
+    Pending(Operand<C>),
     /// Falls by the threshold, as often as it fits.
     Multi,
     Keep,
@@ -54,22 +73,22 @@ pub enum MembraneOp {
 
 /// A synaptic current; `i` is the address of its array.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SynapseOps {
+pub struct SynapseOps<C = f32> {
     pub i: u32,
-    pub decay: Operand,
+    pub decay: Operand<C>,
     /// The decay multiplies after the input is added.
     pub after: bool,
-    pub offset: Option<Operand>,
+    pub offset: Option<Operand<C>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FireOps {
-    pub threshold: Operand,
+pub struct FireOps<C = f32> {
+    pub threshold: Operand<C>,
     pub compare: Compare,
     pub judge: SpikeOn,
-    pub reset: ResetOp,
+    pub reset: ResetOp<C>,
     pub hold: bool,
-    pub floor: Option<Operand>,
+    pub floor: Option<Operand<C>>,
     /// Array of one word an atom, not zero if it spiked in the step before;
     /// needed by `hold` and by a pending reset.
     pub pending: Option<u32>,
@@ -79,8 +98,8 @@ pub struct FireOps {
 
 /// What the slice sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output {
-    Spikes(FireOps),
+pub enum Output<C = f32> {
+    Spikes(FireOps<C>),
     /// The membrane times the unit.
     Values(Operand),
 }

@@ -137,6 +137,7 @@ pub(super) fn find(name: &str) -> Option<Intrinsic> {
         "s2_smulwt" => Pure(2, |d, a| mul2(Mul2Op::Smulwt, d, a)),
         "s2_smmul" => Pure(2, |d, a| mul2(Mul2Op::Smmul, d, a)),
         "s2_smmulr" => Pure(2, |d, a| mul2(Mul2Op::Smmulr, d, a)),
+        "s2_udiv" => Pure(2, |d, a| mul2(Mul2Op::Udiv, d, a)),
         "s2_sadd16" => Pure(2, |d, a| parallel(S, Add16, d, a)),
         "s2_ssub16" => Pure(2, |d, a| parallel(S, Sub16, d, a)),
         "s2_sadd8" => Pure(2, |d, a| parallel(S, Add8, d, a)),

@@ -122,6 +122,10 @@ impl Parser<'_> {
                 self.module.quantisation.weight_scale = Some(scale);
                 continue;
             }
+            if flag == "state" {
+                self.module.quantisation.state = c.choice("f32 or fixed", |w| w.parse().ok())?;
+                continue;
+            }
             let at = c.clone();
             let value = c.word("a value")?;
             match choices::set_quantisation(&mut self.module.quantisation, flag, value) {

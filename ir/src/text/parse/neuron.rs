@@ -2,9 +2,10 @@
 
 use super::Parser;
 use super::value::required;
+use crate::fixed_point::MAX_SHIFT;
 use crate::neuron::{
     Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, NeuronKind, Param,
-    ResetRule, Synapse,
+    ResetRule, State, Synapse,
 };
 use crate::semantics::{Compare, SpikeOn, SynDecay};
 use crate::text::lex::{Cursor, Parsed};
@@ -88,6 +89,7 @@ impl Parser<'_> {
         let mut offset = Constant::ZERO;
         let mut synapse = SynapseFields::default();
         let mut fire = FireFields::default();
+        let mut state = State::F32;
         self.fields(c, |parser, c, key| {
             match key {
                 "decay" => decay = Some(parser.param(c, n)?),
@@ -98,6 +100,13 @@ impl Parser<'_> {
                 "gain" => gain = Some(parser.param(c, n)?),
                 "offset" => offset = parser.constant(c, n)?,
                 "unit" => unit = Some(parser.param(c, n)?),
+                "state" => {
+                    c.keyword("fixed")?;
+                    let shift = c.choice("a shift up to 14", |w| {
+                        w.parse().ok().filter(|s| *s <= MAX_SHIFT)
+                    })?;
+                    state = State::Fixed { shift };
+                }
                 _ => {
                     return Ok(synapse.read(parser, c, key, n)? || fire.read(parser, c, key, n)?);
                 }
@@ -120,6 +129,7 @@ impl Parser<'_> {
             offset,
             fire: fire.finish(c)?,
             unit,
+            state,
         }))
     }
 

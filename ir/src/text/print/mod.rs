@@ -11,6 +11,7 @@ use super::{Blob, VERSION, choices};
 use crate::id::Id;
 use crate::module::Module;
 use crate::origin::Origin;
+use crate::semantics::StateMode;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use value::{name, quoted};
@@ -126,6 +127,9 @@ impl Printer<'_> {
         }
         if let Some(scale) = q.weight_scale {
             write!(self.out, " weight-scale {scale:?}")?;
+        }
+        if q.state != StateMode::F32 {
+            write!(self.out, " state {}", q.state)?;
         }
         self.out.push('\n');
         Ok(())

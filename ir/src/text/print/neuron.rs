@@ -2,7 +2,8 @@
 
 use super::Printer;
 use crate::neuron::{
-    Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, Param, ResetRule, Synapse,
+    Constant, ContinuousNeuron, DiscreteNeuron, Fire, Membrane, Neuron, Param, ResetRule, State,
+    Synapse,
 };
 use crate::semantics::SpikeOn;
 
@@ -79,6 +80,9 @@ impl Printer<'_> {
             self.fire(&mut fields, owner, fire);
         }
         self.optional(&mut fields, owner, "unit", n.unit.as_ref());
+        if let State::Fixed { shift } = n.state {
+            fields.push(("state", format!("fixed {shift}")));
+        }
         fields
     }
 
