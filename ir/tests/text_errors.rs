@@ -77,6 +77,7 @@ fn the_header() {
         "quantisation weight-scale inf",
         &["2: expected a scale above 0"],
     );
+    check("quantisation state int", &["2: expected f32 or fixed"]);
     check(
         "quantisation colour red",
         &["2: expected the name of a choice of quantisation"],

@@ -362,6 +362,36 @@ fn units_are_known() {
 }
 
 #[test]
+fn fixed_point_state_has_a_range() {
+    expect(
+        &[(
+            "floor = -1.0, unit = 1.0",
+            "floor = -1.0, unit = 1.0, state = fixed 3",
+        )],
+        "population 'out' cannot have fixed-point state: it receives values, which are float32",
+    );
+    expect(
+        &[(
+            "decay = 0.9, gain = 1.0, unit = 0.5",
+            "decay = -1.5, gain = 1.0, unit = 0.5, state = fixed 3",
+        )],
+        "population 'li' cannot have fixed-point state: a decay is not from -1 to 1",
+    );
+    let long = (
+        "decay = 0.9, gain = 1.0, unit = 0.5",
+        "decay = 0.9999, gain = 1.0, unit = 0.5, state = fixed 14",
+    );
+    let found = findings(&damaged(&[long]));
+    let start = "population 'li' cannot have fixed-point state: atom 0 can reach ";
+    assert!(found[0].starts_with(start), "{found:?}");
+    let fine = (
+        "decay = 0.9, gain = 1.0, unit = 0.5",
+        "decay = 0.9, gain = 1.0, unit = 0.5, state = fixed 14",
+    );
+    assert_eq!(findings(&damaged(&[fine])), [""; 0]);
+}
+
+#[test]
 fn counts_fill_accumulators() {
     // 32 767 / 255: the sum of the list is 459, of which 153 end at atom 0.
     expect(

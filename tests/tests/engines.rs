@@ -153,6 +153,7 @@ fn they_agree_on_other_kernels() {
         &["--real-inputs"],
         &["--max-count", "3"],
         &["--kernels", "mac"],
+        &["--state", "fixed"],
     ] {
         let images = compiled(name, options, more, room.path()).expect("a fixture");
         agree(name, &images);

@@ -170,8 +170,8 @@ impl Counted {
         state: &mut Counts,
         said: &mut Said<F>,
     ) {
-        for j in 0..state.v.len() {
-            let mut x = sums[j].wrapping_shl(u32::from(self.shift));
+        for (j, &sum) in sums.iter().enumerate() {
+            let mut x = sum.wrapping_shl(u32::from(self.shift));
             if let Some(current) = &self.current {
                 let i = &mut state.i[j];
                 *i = current.step(step, j, *i, x);

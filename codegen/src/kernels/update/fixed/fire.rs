@@ -52,33 +52,22 @@ impl Plan<'_> {
             at.store(kb, word, pending, j);
         }
         let payload = fire.ops.counts.then(|| count.unwrap_or_else(|| kb.int(1)));
-        self.send(kb, at, payload, j, true);
+        let update = self.update;
+        let first = update.key.wrapping_add(j);
+        let key = at.pointers.numbered(kb, at.state, first);
+        update.send.emit(kb, key, payload, true);
+        if let Some(control) = update.record_control {
+            record_spike(kb, control, update.key, key);
+        }
         kb.jump(rest, &[]);
         kb.enter(rest);
     }
 
-    fn send(
-        &self,
-        kb: &mut KernelBuilder<'_>,
-        at: At<'_>,
-        payload: Option<Value>,
-        j: u32,
-        cold: bool,
-    ) {
-        let update = self.update;
-        let first = update.key.wrapping_add(j);
-        let key = at.pointers.numbered(kb, at.state, first);
-        update.send.emit(kb, key, payload, cold);
-        if let Some(control) = update.record_control.filter(|_| cold) {
-            record_spike(kb, control, update.key, key);
-        }
-    }
-
-    /// Sends `unit * v` unless it is zero.
+    /// Sends `unit * v` unless it is zero; `first` is the key of the group's first atom.
     pub(super) fn send_value(
         &self,
         kb: &mut KernelBuilder<'_>,
-        at: At<'_>,
+        first: Value,
         unit: Value,
         v: Value,
         j: u32,
@@ -91,7 +80,8 @@ impl Plan<'_> {
         let (send, rest) = (kb.block(), kb.block());
         kb.branch(says, (send, &[]), (rest, &[]));
         kb.enter(send);
-        self.send(kb, at, Some(bits), j, false);
+        let key = kb.add_const(first, j);
+        self.update.send.emit(kb, key, Some(bits), false);
         kb.jump(rest, &[]);
         kb.enter(rest);
     }

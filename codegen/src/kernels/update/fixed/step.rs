@@ -161,8 +161,10 @@ impl Plan<'_> {
             }
             PlannedOutput::Values(unit) => {
                 let units = at.params(kb, *unit, lanes.clone());
+                // Nearly every atom sends, so the key is worth a register.
+                let first = at.pointers.numbered(kb, at.state, self.update.key);
                 for (k, (j, unit)) in lanes.zip(units).enumerate() {
-                    self.send_value(kb, at, unit, next[k], j);
+                    self.send_value(kb, first, unit, next[k], j);
                 }
             }
         }
