@@ -7,8 +7,8 @@
 //! called before the next instruction (the write asks for that by `Effects::stop`).
 
 use crate::clock::{Clock, Level};
-use crate::cpu::{BusError, Effects, Memory, Mmio, Size};
-use crate::mmio::comms::Comms;
+use crate::cpu::{BusError, Effects, Memory, Mmio, Ports, Size};
+use crate::mmio::comms::{Comms, READY};
 use crate::mmio::explog::ExpLog;
 use crate::mmio::mla::Mla;
 use crate::mmio::outside::{Outside, Register};
@@ -112,6 +112,16 @@ impl Bus {
             effects: Effects::default(),
             acknowledged: None,
             late: false,
+        }
+    }
+
+    /// What programs access for each packet that they send.
+    pub fn ports(&self, target: &Target) -> Ports {
+        Ports {
+            status: self.comms_base.wrapping_add(target.comms.tctl),
+            value: READY,
+            queued: self.comms_base.wrapping_add(target.comms.tkr),
+            wait: self.wait,
         }
     }
 
@@ -351,5 +361,10 @@ impl Mmio for Bus {
     fn effects(&mut self) -> Effects {
         self.effects.wait += self.wait;
         std::mem::take(&mut self.effects)
+    }
+
+    fn takes_late_writes(&self) -> bool {
+        // Who may be interrupted by a packet has to know at once when it can come.
+        !self.comms.listens()
     }
 }

@@ -96,6 +96,7 @@ pub(crate) fn check_and_build(
         let coupling = images.program.coupling;
         let mut bus = Bus::new(target, place, chips.lookahead, seed, coupling);
         bus.clock = Clock::new(target, level);
+        core.set_ports(Some(bus.ports(target)));
         pes.push(Pe::new(fixed, index, core, memory, bus));
     }
     Ok(Parts {

@@ -10,9 +10,16 @@ mod program;
 mod support;
 
 use program::{CODE, DATA, DEVICE, HANDLER, MEMORY, Program, Rng, STACK, random};
-use runtime_sim::cpu::{BusError, Core, Costs, Effects, Engine, Exit, Memory, Mmio, Size};
+use runtime_sim::cpu::{BusError, Core, Costs, Effects, Engine, Exit, Memory, Mmio, Ports, Size};
 
-/// Notes every access, and answers by a hash of all of them.
+const PORTS: Ports = Ports {
+    status: DEVICE + 12,
+    value: 0x8000_0001,
+    queued: DEVICE + 16,
+    wait: 2,
+};
+
+/// Notes every access, and answers by a hash of all of them; but for those to ports.
 #[derive(Clone, Default)]
 struct Device {
     log: Vec<(u32, u32, u64)>,
@@ -42,6 +49,10 @@ impl Mmio for Device {
         if addr >> 16 != DEVICE >> 16 {
             return Err(BusError::Unmapped);
         }
+        if addr == PORTS.status {
+            self.effects.wait = PORTS.wait;
+            return Ok(PORTS.value);
+        }
         self.note(addr, 0, cycle);
         Ok(self.hash as u32)
     }
@@ -50,12 +61,21 @@ impl Mmio for Device {
         if addr >> 16 != DEVICE >> 16 {
             return Err(BusError::Unmapped);
         }
+        if addr == PORTS.queued {
+            self.log.push((addr, value, cycle));
+            self.effects.wait = PORTS.wait;
+            return Ok(());
+        }
         self.note(addr, value, cycle);
         Ok(())
     }
 
     fn effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
+    }
+
+    fn takes_late_writes(&self) -> bool {
+        self.hash >> 5 & 3 != 0
     }
 }
 
@@ -110,6 +130,7 @@ impl Machine {
         }
         let mut core = Core::new(costs.clone());
         core.set_engine(engine);
+        core.set_ports(Some(PORTS));
         core.reset(&memory).expect("vectors");
         for s in &mut core.fregs {
             *s = if rng.chance(30) {

@@ -3,7 +3,7 @@
 #[path = "cpu_support/mod.rs"]
 mod support;
 
-use runtime_sim::cpu::{BusError, Engine, Exit, IRQ0, Mmio, NoMmio, Size};
+use runtime_sim::cpu::{BusError, Effects, Engine, Exit, IRQ0, Mmio, NoMmio, Ports, Size};
 use support::{Bench, put};
 
 const HANDLER: u32 = 0x800;
@@ -109,4 +109,90 @@ fn devices_are_reached_without_leaving() {
     let apart = sink.0[1].1 - sink.0[0].1;
     let refill = u64::from(bench.core.costs().refill);
     assert_eq!(apart, 3 + refill);
+}
+
+const PORTS: Ports = Ports {
+    status: 0xe200_0000,
+    value: 1 << 31,
+    queued: 0xe200_0004,
+    wait: 2,
+};
+
+/// A device with ports, and one register that is none.
+#[derive(Default)]
+struct Sender {
+    log: Vec<(u32, u32, u64)>,
+    in_time: bool,
+}
+
+impl Mmio for Sender {
+    fn read(&mut self, addr: u32, _: Size, _: u64) -> Result<u32, BusError> {
+        match addr == PORTS.status {
+            true => Ok(PORTS.value),
+            false => Err(BusError::Unmapped),
+        }
+    }
+
+    fn write(&mut self, addr: u32, _: Size, value: u32, cycle: u64) -> Result<(), BusError> {
+        self.log.push((addr, value, cycle));
+        Ok(())
+    }
+
+    fn effects(&mut self) -> Effects {
+        Effects {
+            wait: PORTS.wait,
+            ..Effects::default()
+        }
+    }
+
+    fn takes_late_writes(&self) -> bool {
+        !self.in_time
+    }
+}
+
+/// What is sent by so many interrupts whose handler sends 64 packets and then writes to
+/// another register; the stays of the last hundred, and how it ended.
+fn sent(engine: Engine, ports: Option<Ports>, in_time: bool) -> (Sender, u64, [u64; 3]) {
+    let mut bench = bench(&[
+        0xf04f, 0x4062, // mov r0, #0xe2000000
+        0x2140, // movs r1, #64
+        0x6802, 0x2a00, // loop: ldr r2, [r0]; cmp r2, #0
+        0xd5fc, 0x6041, // bpl loop; str r1, [r0, #4]
+        0x3901, 0xd1f9, // subs r1, #1; bne loop
+        0x6081, 0x4770, // str r1, [r0, #8]; bx lr
+    ]);
+    bench.core.set_engine(engine);
+    bench.core.set_ports(ports);
+    assert_eq!(bench.run(), Exit::Wfi);
+    let mut sender = Sender {
+        in_time,
+        ..Sender::default()
+    };
+    interrupt(&mut bench, &mut sender, 200);
+    let stays = bench.core.stays;
+    interrupt(&mut bench, &mut sender, 100);
+    let core = &bench.core;
+    let end = [core.cycle, core.instructions, core.regs[2].into()];
+    (sender, core.stays - stays, end)
+}
+
+/// Packets are sent with the same values in the same cycles and in the same order with other
+/// accesses, whether the region queues them or not, also where there are more than it queues.
+#[test]
+fn packets_are_sent_within_a_region() {
+    let (expected, _, end) = sent(Engine::Interpreter, None, false);
+    assert_eq!(expected.log.len(), 300 * 65);
+    for (engine, ports, in_time) in [
+        (Engine::Auto, Some(PORTS), false),
+        (Engine::Auto, Some(PORTS), true),
+        (Engine::Auto, None, false),
+        (Engine::Translator, Some(PORTS), false),
+    ] {
+        let (sender, stays, ended) = sent(engine, ports, in_time);
+        assert!(sender.log == expected.log, "{engine:?} {ports:?} {in_time}");
+        assert_eq!(ended, end, "{engine:?} {ports:?} {in_time}");
+        // The translator alone never sees where an instruction leads before it translates it.
+        let known = engine == Engine::Auto;
+        assert!(!known || stays <= 300, "{stays} stays in 100 interrupts");
+    }
 }

@@ -2,12 +2,12 @@
 
 use super::code::{Code, Slot};
 use super::cycles::Costs;
-use super::dbt::{Engine, Link, Translations};
+use super::dbt::{Engine, Link, Queue, Translations};
 use super::decode::{Decoded, decode, is_wide};
 use super::fault::{Exit, Fault, FaultKind, Trap};
 use super::flags::Flags;
 use super::float::Fpu;
-use super::memory::{Effects, Memory, Mmio};
+use super::memory::{Effects, Memory, Mmio, Ports};
 use super::nvic::{Nvic, SCR_SEVONPEND};
 use super::op::{Cond, Op};
 
@@ -69,6 +69,8 @@ pub struct Core {
     pub(super) engine: Engine,
     pub(super) translations: Translations,
     pub(super) link: Link,
+    pub(super) ports: Option<Ports>,
+    pub(super) queue: Queue,
     /// The local monitor of exclusive accesses is open.
     pub(super) exclusive: bool,
     /// Instructions of [`Core::instructions`] that translated code executed.
@@ -109,6 +111,8 @@ impl Core {
             engine: Engine::default(),
             translations: Translations::default(),
             link: Link::default(),
+            ports: None,
+            queue: Queue::default(),
             exclusive: false,
             translated: 0,
             stays: 0,
@@ -124,6 +128,7 @@ impl Core {
         fresh.instructions = self.instructions;
         fresh.single_steps = self.single_steps;
         fresh.engine = self.engine;
+        fresh.ports = self.ports;
         fresh.translations = self.translations.clone();
         fresh.nvic.level = self.nvic.level;
         fresh.nvic.pending = self.nvic.level;

@@ -48,6 +48,19 @@ pub struct Effects {
     pub stop: bool,
 }
 
+/// Two registers, words, that translated code may serve without asking the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// Reads of this address do nothing and always give `value`.
+    pub status: u32,
+    pub value: u32,
+    /// The bus may see writes to this address late, though before any other access and with
+    /// the cycle in which they were made. They never fail.
+    pub queued: u32,
+    /// Bus wait states of both, as in [`Effects::wait`].
+    pub wait: u32,
+}
+
 /// The bus beyond local SRAM and the system control space.
 pub trait Mmio {
     /// Reads `size` at `addr`; the value is zero-extended. `cycle` is the core's clock
@@ -61,6 +74,11 @@ pub trait Mmio {
     /// Called once after each successful access; the answer is used up by the call.
     fn effects(&mut self) -> Effects {
         Effects::default()
+    }
+
+    /// True while nothing depends on when the bus sees a write to [`Ports::queued`].
+    fn takes_late_writes(&self) -> bool {
+        false
     }
 }
 

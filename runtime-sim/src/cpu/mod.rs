@@ -41,5 +41,5 @@ pub use self::decode::{Decoded, decode, is_wide};
 pub use self::fault::{BusError, Exit, Fault, FaultKind};
 pub use self::flags::Flags;
 pub use self::float::Fpu;
-pub use self::memory::{Effects, Memory, Mmio, NoMmio, Size};
+pub use self::memory::{Effects, Memory, Mmio, NoMmio, Ports, Size};
 pub use self::nvic::{IRQ0, LINES, PENDSV, SVCALL};

@@ -92,9 +92,12 @@ impl Executable {
         // `RegionCompiler::compile` built with exactly this signature and the
         // host's C convention; its memory lives until `self` is dropped. What it
         // does is sound: it contains no trap and calls nothing but `step`, with what it
-        // was given for that; it reaches `core` only at the offsets and with the types of
-        // fields that `cpu::dbt` took from `offset_of!`, and writes to fields of type
-        // `bool` only 0 or 1; it reaches the bytes only behind a comparison of a range of
+        // was given for that; it reaches `core` only at the offsets of fields that
+        // `cpu::dbt` took from `offset_of!`: with their types, or the 8 words of R0 to R7 as
+        // two unaligned vectors (`cpu::dbt::lanes`), or an element of the queue's arrays
+        // whose index it has compared with `link.room`, which `Core::prepare` sets to
+        // their length or 0 (`cpu::dbt::ports`); it writes to fields of type `bool` only
+        // 0 or 1; it reaches the bytes only behind a comparison of a range of
         // 32-bit addresses, which holds the access, with the number of bytes for which
         // it was compiled, which `RegionCode::enter` compared with the length.
         // Core and memory are borrowed mutably, so nobody else sees them meanwhile; while

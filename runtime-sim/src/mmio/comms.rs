@@ -38,7 +38,7 @@ use ir::target::{Comms as Registers, Rings};
 use ring::Ring;
 
 /// Transmit status: the channel is empty and takes a packet.
-const READY: u32 = 1 << 31;
+pub(crate) const READY: u32 = 1 << 31;
 
 /// `full_policy`: the oldest packet makes room, or the new one waits.
 const OVERWRITE: u32 = 1;

@@ -212,9 +212,52 @@ impl Writer<'_> {
     }
 
     fn device(&mut self) {
-        let (rt, imm) = (self.low(), 4 * self.rng.below(16) as u16);
+        let port = self.rng.chance(40);
+        let word = if port {
+            3 + self.rng.below(2)
+        } else {
+            self.rng.below(16)
+        };
+        let (rt, imm) = (self.low(), 4 * word as u16);
         let first = self.rng.pick(&[0xf8d0, 0xf8c0]);
         self.put(&[first | 7, rt << 12 | imm]);
+    }
+
+    /// A row of int8 weights added to eight registers, sometimes not quite.
+    fn octet(&mut self) {
+        let words = [8, 10, 11, 12];
+        self.put(&[0xe92d, 0x0f80]); // push {r7-r11}
+        let imm = 4 * self.rng.below(32) as u16;
+        self.put(&[0xf109, 0x0e00 | imm]); // add lr, r9, #imm
+        if self.rng.chance(50) {
+            self.put(&[0xe89e, 0x1d00]); // ldm lr, {r8, r10, r11, r12}
+        } else {
+            let first = self.rng.below(4) as u16;
+            for k in 0..4 {
+                let word = (first + k) % 4;
+                let apart = if self.rng.chance(4) { 8 } else { 4 };
+                let rt = words[usize::from(word)];
+                self.put(&[0xf8de, rt << 12 | (word * apart)]);
+            }
+        }
+        if self.rng.chance(10) {
+            self.put(&[0xf8c9, imm]); // str r0, [r9, #imm]
+        }
+        let mut sums: Vec<u16> = (0..8).collect();
+        for left in (1..8_u32).rev() {
+            sums.swap(left as usize, self.rng.below(left + 1) as usize);
+        }
+        let usual = self.rng.chance(70);
+        for rd in sums {
+            let (word, turn) = if usual {
+                (rd / 2, rd & 1)
+            } else {
+                (self.rng.below(4) as u16, self.rng.below(4) as u16)
+            };
+            let rm = words[usize::from(word)];
+            self.put(&[0xfa20 | rd, 0xf080 | rd << 8 | turn << 4 | rm]);
+        }
+        self.put(&[0xe8bd, 0x0f80]); // pop {r7-r11}
     }
 
     fn it(&mut self) {
@@ -320,6 +363,7 @@ impl Writer<'_> {
                         self.put(&[0xde01]);
                     }
                 }
+                95 => self.octet(),
                 _ => self.pure(false),
             }
         }

@@ -26,7 +26,11 @@ impl Emitter<'_> {
             LoadKind::B | LoadKind::Sb => 0,
         };
         let at = self.check_load(address, log2, 1);
-        self.load_unchecked(kind, at)
+        let value = self.load_unchecked(kind, at);
+        if kind == LoadKind::W {
+            self.note_loaded(value, address, at, 0);
+        }
+        value
     }
 
     fn load_unchecked(&mut self, kind: LoadKind, at: Value) -> Value {
@@ -71,7 +75,7 @@ impl Emitter<'_> {
     }
 
     /// Address and new base.
-    fn indexed(&mut self, index: Index, rn: Reg, offset: i32) -> (Value, Value) {
+    pub(super) fn indexed(&mut self, index: Index, rn: Reg, offset: i32) -> (Value, Value) {
         let base = self.get(rn);
         let moved = self.moved(base, offset);
         (if index == Index::Post { base } else { moved }, moved)
@@ -173,6 +177,8 @@ impl Emitter<'_> {
                 let at = self.check_load(address, 2, 2);
                 let first = self.load_guest(I32, at, 0);
                 let second = self.load_guest(I32, at, 4);
+                self.note_loaded(first, address, at, 0);
+                self.note_loaded(second, address, at, 4);
                 if index != Index::Offset {
                     self.set_any(rn, moved);
                 }
@@ -239,7 +245,11 @@ impl Emitter<'_> {
         let registers = (0..16_u8).filter(|r| list >> r & 1 != 0);
         let values: Vec<(u8, Value)> = registers
             .enumerate()
-            .map(|(i, r)| (r, self.load_guest(I32, at, 4 * i as i32)))
+            .map(|(i, r)| {
+                let value = self.load_guest(I32, at, 4 * i as i32);
+                self.note_loaded(value, address, at, 4 * i as i32);
+                (r, value)
+            })
             .collect();
         let target = values.iter().find(|(r, _)| *r == 15).map(|v| v.1);
         if let Some(target) = target {

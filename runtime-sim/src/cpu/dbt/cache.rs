@@ -4,7 +4,7 @@ use super::super::code::Code;
 use super::super::core::Core;
 use super::super::memory::Memory;
 use super::discover::Discovery;
-use super::emit::emit;
+use super::emit::{Frame, emit};
 use super::plan::Plan;
 use super::{MAX_BUDGET, Region, Wanted};
 use crate::host::RegionCompiler;
@@ -88,10 +88,11 @@ impl Translations {
             fpu,
             memory_bytes: memory.size(),
         };
-        let (now, costs) = (core.pc, core.costs.clone());
+        let (now, costs, ports) = (core.pc, core.costs.clone(), core.ports);
         let found = |regions: &Regions| {
             let same = regions.by_start.get(&start)?;
-            let fits = |r: &&Arc<Region>| r.holds(now) && r.costs == costs && r.fits(memory);
+            let alike = |r: &Region| r.costs == costs && r.ports == ports;
+            let fits = |r: &&Arc<Region>| r.holds(now) && alike(r) && r.fits(memory);
             same.iter().find(fits).cloned()
         };
         let mark = (start, fingerprint(memory, pc));
@@ -145,13 +146,13 @@ impl Translations {
             return None;
         }
         let bytes = bytes_of(&plan, memory)?;
-        let (function, exits) = emit(
-            &plan,
-            u32::try_from(start.memory_bytes).ok()?,
-            wanted.exact,
-            [compiler.signature(), compiler.step_signature()],
-            compiler.frontend_config(),
-        );
+        let frame = Frame {
+            memory_bytes: u32::try_from(start.memory_bytes).ok()?,
+            signatures: [compiler.signature(), compiler.step_signature()],
+            config: compiler.frontend_config(),
+            ports: core.ports,
+        };
+        let (function, exits) = emit(&plan, wanted.exact, &frame);
         let Ok(compiled) = compiler.compile(function, start.memory_bytes) else {
             self.regions().failed += 1;
             return None;
@@ -164,6 +165,7 @@ impl Translations {
             exits,
             bytes,
             costs: core.costs.clone(),
+            ports: core.ports,
         });
         Some((region, plan.slots.len()))
     }

@@ -53,7 +53,7 @@ impl Groups {
         self.sums.clear();
     }
 
-    fn origin(&self, value: Value) -> (Value, i32) {
+    pub(super) fn origin(&self, value: Value) -> (Value, i32) {
         self.sums.get(&value).copied().unwrap_or((value, 0))
     }
 

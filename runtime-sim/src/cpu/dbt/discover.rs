@@ -5,6 +5,7 @@ use super::super::core::Core;
 use super::super::memory::Memory;
 use super::super::op::Op;
 use super::plan::{Edge, End, Entry, Flow, Key, Node, Path, Plan, Timeline, flow, measure};
+use super::ports;
 use super::{Engine, Wanted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -341,7 +342,16 @@ impl<'a> Discovery<'a> {
                 break End::Gate(item, Edge::Node(ids.of(ready)));
             }
             match self.flow_at(here) {
-                Flow::Step => break End::Step(time.item(here, slot, true)),
+                Flow::Step => {
+                    let item = time.item(here, slot, true);
+                    let Some(ports) = self.core.ports.filter(|_| ports::may_be_one(slot)) else {
+                        break End::Step(item);
+                    };
+                    // Behind it is where the interpreter would come back.
+                    let edge = self.edge(next, slot.leaves, false, ids);
+                    let own = self.core.costs.after(time.left & slot.feels, slot.cost) as u32;
+                    break End::Port(item, edge, time.cycles + own + ports.wait);
+                }
                 Flow::Straight => {
                     time.push(here, slot, true);
                     here = next;

@@ -12,11 +12,13 @@
 //! entry behind it, the function calls for that and goes on there.
 
 use super::super::core::Core;
+use super::super::memory::Ports;
 use super::super::op::Op;
 use super::checks::Groups;
 use super::flags;
+use super::lanes::{self, Loaded, OCTET, Octet, Word};
 use super::plan::{Edge, End, Entry, Item, Node, Plan};
-use super::state::{self, State, Uses};
+use super::state::{self, Set, State, Uses};
 use super::{COUNT_BITS, Exit, Step};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
@@ -50,10 +52,14 @@ pub(super) struct Emitter<'a> {
     memory: Value,
     pub(super) state: State,
     pub(super) groups: Groups,
+    pub(super) loaded: Loaded,
+    /// Registers whose variables may be stale, by node, if vectors may be used.
+    stale: Option<&'a [Set]>,
     time: Variable,
     node: usize,
     item: Option<Item>,
     pub(super) memory_bytes: u32,
+    pub(super) ports: Option<Ports>,
     /// FPSCR.IXC is not set: inexact results are left to the interpreter.
     pub(super) exact: bool,
     /// Whether the condition flags are variables when the node begins.
@@ -72,15 +78,39 @@ macro_rules! field {
 }
 pub(super) use field;
 
+/// For what machine a region is emitted, and how its function is called.
+pub(super) struct Frame {
+    pub(super) memory_bytes: u32,
+    /// Of the function, and of what it calls.
+    pub(super) signatures: [Signature; 2],
+    pub(super) config: TargetFrontendConfig,
+    pub(super) ports: Option<Ports>,
+}
+
 /// The function for `plan` and its exits.
-pub(super) fn emit(
-    plan: &Plan,
-    memory_bytes: u32,
-    exact: bool,
-    [signature, step]: [Signature; 2],
-    config: TargetFrontendConfig,
-) -> (Function, Vec<Exit>) {
+pub(super) fn emit(plan: &Plan, exact: bool, frame: &Frame) -> (Function, Vec<Exit>) {
+    let plain = emit_as(plan, exact, frame, None);
+    // Which registers vectors leave stale where can be told only from what nodes use.
+    let Some(stale) = lanes::stale(&plan.nodes, &plain.uses) else {
+        return (plain.function, plain.exits);
+    };
+    let vectors = emit_as(plan, exact, frame, Some(&stale));
+    let best = if vectors.foreseen { vectors } else { plain };
+    (best.function, best.exits)
+}
+
+/// One way to write a region.
+struct Emitted {
+    function: Function,
+    exits: Vec<Exit>,
+    uses: Vec<Uses>,
+    /// No node has left a register stale that was not expected.
+    foreseen: bool,
+}
+
+fn emit_as(plan: &Plan, exact: bool, frame: &Frame, stale: Option<&[Set]>) -> Emitted {
     let mut function = Function::new();
+    let [signature, step] = frame.signatures.clone();
     function.signature = signature;
     let mut scratch = FunctionBuilderContext::new();
     let mut b = FunctionBuilder::new(&mut function, &mut scratch);
@@ -90,8 +120,13 @@ pub(super) fn emit(
     let params = b.block_params(entry).to_vec();
     let [core, memory, time_in, number, step_at, stay] = params[..] else {
         // The signature is fixed.
-        b.finalize(config);
-        return (function, Vec::new());
+        b.finalize(frame.config);
+        return Emitted {
+            function,
+            exits: Vec::new(),
+            uses: Vec::new(),
+            foreseen: false,
+        };
     };
     // What is loaded there is known only at the end, but the first block comes first.
     let setup = b.create_block();
@@ -114,10 +149,13 @@ pub(super) fn emit(
         memory,
         state,
         groups: Groups::default(),
+        loaded: Loaded::default(),
+        stale,
         time,
         node: 0,
         item: None,
-        memory_bytes,
+        memory_bytes: frame.memory_bytes,
+        ports: frame.ports,
         exact,
         flags_in: flags::needed(&plan.nodes),
         blocks,
@@ -126,16 +164,26 @@ pub(super) fn emit(
         plan,
     };
     let mut uses = Vec::new();
+    let mut foreseen = true;
     for (index, node) in plan.nodes.iter().enumerate() {
         e.node(index, node);
         uses.push(e.state.uses());
+        let behind = node.successors().into_iter();
+        foreseen &= behind
+            .map(|n| e.stale_before(n))
+            .all(|s| e.state.stale() & !s == 0);
     }
     e.write_stubs(setup, &step);
     e.write_entries(setup, &uses);
     e.b.seal_all_blocks();
     let exits = std::mem::take(&mut e.exits);
-    e.b.finalize(config);
-    (function, exits)
+    e.b.finalize(frame.config);
+    Emitted {
+        function,
+        exits,
+        uses,
+        foreseen,
+    }
 }
 
 impl Emitter<'_> {
@@ -168,6 +216,27 @@ impl Emitter<'_> {
         self.b.ins().load(ty, flags, self.core, offset)
     }
 
+    /// Stores an element, of `1 << log2` bytes, of an array in the core.
+    pub(super) fn store_element(&mut self, value: Value, array: i32, index: Value, log2: u32) {
+        let index = self.b.ins().uextend(I64, index);
+        let by = self.b.ins().iconst(I64, i64::from(log2));
+        let offset = self.b.ins().ishl(index, by);
+        let at = self.b.ins().iadd(self.core, offset);
+        self.b
+            .ins()
+            .store(MemFlagsData::trusted(), value, at, array);
+    }
+
+    /// The clock: see [`COUNT_BITS`].
+    pub(super) fn time(&mut self) -> Value {
+        self.b.use_var(self.time)
+    }
+
+    /// The end of a node, all of it written.
+    pub(super) fn jump_to(&mut self, node: usize) {
+        self.b.ins().jump(self.blocks[node], &[]);
+    }
+
     pub(super) fn store_core(&mut self, value: Value, offset: i32) {
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, value, self.core, offset);
@@ -182,7 +251,7 @@ impl Emitter<'_> {
     // Ways out.
 
     /// What was written must be in the core when the block is reached.
-    fn add_stub(&mut self, exit: Exit, target: Option<Value>) -> Block {
+    pub(super) fn add_stub(&mut self, exit: Exit, target: Option<Value>) -> Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
         self.stubs.push(Stub {
@@ -194,7 +263,7 @@ impl Emitter<'_> {
         block
     }
 
-    fn step_exit(&self, item: &Item) -> Exit {
+    pub(super) fn step_exit(&self, item: &Item) -> Exit {
         Exit {
             pc: item.here,
             it: item.slot.it,
@@ -270,8 +339,9 @@ impl Emitter<'_> {
 
     fn node(&mut self, index: usize, node: &Node) {
         self.node = index;
-        self.state.begin_node();
+        self.state.begin_node(self.stale_before(index));
         self.groups.clear();
+        self.loaded.clear();
         self.item = None;
         let block = self.blocks[index];
         self.b.switch_to_block(block);
@@ -282,9 +352,18 @@ impl Emitter<'_> {
             End::Branch { .. } | End::Computed { .. } => node.items.len().saturating_sub(1),
             _ => node.items.len(),
         };
-        for item in node.items.iter().take(last).filter(|i| i.runs) {
+        let mut rest = node.items.get(..last).unwrap_or_default();
+        while let Some((item, behind)) = rest.split_first() {
             self.item = Some(*item);
-            self.instruction(item);
+            let octet = self.stale.and_then(|_| Octet::at(rest));
+            if octet.is_some_and(|o| self.octet(&o)) {
+                rest = rest.get(OCTET..).unwrap_or_default();
+                continue;
+            }
+            if item.runs {
+                self.instruction(item);
+            }
+            rest = behind;
         }
         self.item = node.items.get(last).copied();
         match &node.end {
@@ -313,13 +392,8 @@ impl Emitter<'_> {
                     self.computed(node, &item, sites);
                 }
             }
-            End::Step(item) => {
-                let exit = self.step_exit(item);
-                self.flush();
-                let stub = self.add_stub(exit, None);
-                self.b.ins().jump(stub, &[]);
-                self.b.seal_block(stub);
-            }
+            End::Step(item) => self.step(item),
+            End::Port(item, edge, cycles) => self.port(node, item, *edge, *cycles),
             End::Gate(item, edge) => {
                 let exit = self.step_exit(item);
                 self.settle(node);
@@ -333,6 +407,21 @@ impl Emitter<'_> {
                 self.go(node, *edge, 0);
             }
         }
+    }
+
+    /// The registers whose variables may be stale when the node begins.
+    fn stale_before(&self, node: usize) -> Set {
+        let stale = self.stale.and_then(|s| s.get(node));
+        stale.copied().unwrap_or(0)
+    }
+
+    /// Leaves the item to the interpreter.
+    pub(super) fn step(&mut self, item: &Item) {
+        let exit = self.step_exit(item);
+        self.flush();
+        let stub = self.add_stub(exit, None);
+        self.b.ins().jump(stub, &[]);
+        self.b.seal_block(stub);
     }
 
     /// Leaves if the longest way to the next look does not fit the budget.
@@ -360,7 +449,7 @@ impl Emitter<'_> {
         self.b.switch_to_block(on);
     }
 
-    fn spend(&mut self, cycles: i64, count: u32) {
+    pub(super) fn spend(&mut self, cycles: i64, count: u32) {
         let time = self.b.use_var(self.time);
         let change = i64::from(count) - (cycles << COUNT_BITS);
         let change = self.b.ins().iconst(I64, change);
@@ -369,7 +458,7 @@ impl Emitter<'_> {
     }
 
     /// Before `node` is left: the core and the node behind find all that was written.
-    fn settle(&mut self, node: &Node) {
+    pub(super) fn settle(&mut self, node: &Node) {
         self.flush();
         if node.successors().iter().any(|&n| self.flags_in[n]) {
             self.pass_flags();
@@ -619,6 +708,21 @@ impl Emitter<'_> {
         }
     }
 
+    /// Remembers from where `value` was loaded: `offset` bytes behind the guest's `address`,
+    /// which is the host's `at`.
+    pub(super) fn note_loaded(&mut self, value: Value, address: Value, at: Value, offset: i32) {
+        let (root, distance) = self.groups.origin(address);
+        if let Some(distance) = distance.checked_add(offset) {
+            let word = Word {
+                root,
+                distance,
+                at,
+                offset,
+            };
+            self.loaded.note(value, word);
+        }
+    }
+
     /// A load that was checked.
     pub(super) fn load_guest(&mut self, ty: Type, address: Value, offset: i32) -> Value {
         let flags = guest_flags();
@@ -631,6 +735,7 @@ impl Emitter<'_> {
         let flags = guest_flags();
         let offset = Offset32::new(offset);
         self.b.ins().store(flags, value, address, offset);
+        self.loaded.clear();
     }
 }
 

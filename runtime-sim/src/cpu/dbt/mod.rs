@@ -23,11 +23,14 @@ mod discover;
 mod emit;
 mod flags;
 mod float;
+mod lanes;
 mod plan;
+mod ports;
 mod state;
 mod table;
 
 pub use self::cache::Translations;
+pub(super) use self::ports::Queue;
 pub(super) use self::table::Table;
 
 use super::code::{Code, Slot};
@@ -35,7 +38,7 @@ use super::core::Core;
 use super::cycles::Costs;
 use super::fault::Exit as CoreExit;
 use super::float::{DN, FZ, IXC, RMODE};
-use super::memory::{Memory, Mmio};
+use super::memory::{Memory, Mmio, Ports};
 use super::op::{Dp, Misc, Mul, Op};
 use crate::host::{Between, RegionCode};
 use cache::Answer;
@@ -93,6 +96,9 @@ pub(super) struct Link {
     bytes: u32,
     /// The FPU is ready and in its usual modes.
     fpu: bool,
+    /// Writes in the queue, and how many it may hold.
+    queued: u32,
+    room: u32,
     record: flags::Record,
 }
 
@@ -150,6 +156,7 @@ struct Steps<'a, M: ?Sized> {
 
 impl<M: Mmio + ?Sized> Between for Steps<'_, M> {
     fn step(&mut self, core: &mut Core, memory: &mut Memory, exit: u32, time: i64) -> Option<i64> {
+        core.hand_over(self.mmio);
         let exit = self.region.exits.get(exit as usize)?;
         core.account(exit, time);
         self.ran = Ran::On;
@@ -168,7 +175,8 @@ impl<M: Mmio + ?Sized> Between for Steps<'_, M> {
         if !goes_on {
             return None;
         }
-        let budget = core.prepare(entry.worst, memory)?;
+        let room = core.room(self.mmio);
+        let budget = core.prepare(entry.worst, memory, room)?;
         core.link.entry = *number;
         Some(budget)
     }
@@ -186,6 +194,7 @@ struct Region {
     /// The bytes it was made from.
     bytes: Vec<(u32, Vec<u8>)>,
     costs: Costs,
+    ports: Option<Ports>,
 }
 
 impl Region {
@@ -290,7 +299,7 @@ impl Core {
         let Some((region, number, worst)) = code.dbt.find(exact, self.pc, self.left, fpu) else {
             return Ran::Nothing;
         };
-        let Some(budget) = self.prepare(worst, memory) else {
+        let Some(budget) = self.prepare(worst, memory, self.room(mmio)) else {
             return Ran::Nothing;
         };
         self.stays += 1;
@@ -303,6 +312,7 @@ impl Core {
         let Some(time) = left else {
             return steps.ran;
         };
+        self.hand_over(mmio);
         let Some(exit) = region.exits.get(self.link.exit as usize) else {
             return Ran::Nothing;
         };
@@ -319,7 +329,7 @@ impl Core {
     /// Gets ready for a region to run on; its budget. `None`, and nothing happens, if the
     /// time until the next look at interrupts is too short.
     #[inline(always)]
-    fn prepare(&mut self, worst: u32, memory: &Memory) -> Option<i64> {
+    fn prepare(&mut self, worst: u32, memory: &Memory, room: u32) -> Option<i64> {
         let budget = self.stop.saturating_sub(self.cycle).min(MAX_BUDGET);
         if budget <= u64::from(worst) {
             return None;
@@ -334,6 +344,8 @@ impl Core {
             halves: bytes / 2,
             bytes,
             fpu: self.fpu_is_usual(),
+            queued: 0,
+            room,
             record: flags::Record::default(),
         };
         Some((budget as i64) << COUNT_BITS)

@@ -68,6 +68,9 @@ pub(super) enum End {
     Computed { sites: Vec<(u32, usize)> },
     /// The item after the last one is left to the interpreter.
     Step(Item),
+    /// As `Step`, unless it turns out to be an access to a port: then the edge, so many cycles
+    /// behind the beginning of the node.
+    Port(Item, Edge, u32),
     /// As `Step`, unless the FPU is ready.
     Gate(Item, Edge),
 }
@@ -89,13 +92,21 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Cycles until it is left, without a refill.
+    fn longest(&self) -> u32 {
+        match self.end {
+            End::Port(_, _, cycles) => cycles,
+            _ => self.cycles,
+        }
+    }
+
     pub(super) fn successors(&self) -> Vec<usize> {
         let edge = |e: &Edge| match e {
             Edge::Node(n) => Some(*n),
             Edge::Leave(_) => None,
         };
         match &self.end {
-            End::Go(e) | End::Gate(_, e) => edge(e).into_iter().collect(),
+            End::Go(e) | End::Gate(_, e) | End::Port(_, e, _) => edge(e).into_iter().collect(),
             End::Branch { taken, next } => edge(taken).into_iter().chain(edge(next)).collect(),
             End::It { holds, fails, .. } => edge(holds).into_iter().chain(edge(fails)).collect(),
             End::Computed { sites } => sites.iter().map(|s| s.1).collect(),
@@ -188,7 +199,7 @@ pub(super) fn measure(nodes: &mut [Node], roots: &[usize], refill: u32) -> bool 
             }
             let behind = successors[n].iter().filter(|&&s| !nodes[s].header);
             let behind = behind.map(|&s| nodes[s].worst).max().unwrap_or(0);
-            nodes[n].worst = (behind + nodes[n].cycles + refill).min(MAX_WORST + 1);
+            nodes[n].worst = (behind + nodes[n].longest() + refill).min(MAX_WORST + 1);
             if nodes[n].worst > MAX_WORST {
                 return false;
             }

@@ -33,12 +33,20 @@ pub(super) struct Uses {
     written: Set,
 }
 
+impl Uses {
+    pub(super) fn touched(&self) -> Set {
+        self.read | self.written
+    }
+}
+
 /// Registers and flags as far as they are known while a node is emitted.
 pub(super) struct State {
     regs: Vec<Variable>,
     fregs: Vec<Variable>,
     /// Written, and not yet stored.
     fresh: Set,
+    /// Only the core has them: their variables are older.
+    stale: Set,
     uses: Uses,
     pub(super) flags: Flags,
 }
@@ -49,13 +57,15 @@ impl State {
             regs: (0..16).map(|_| b.declare_var(I32)).collect(),
             fregs: (0..32).map(|_| b.declare_var(F32)).collect(),
             fresh: 0,
+            stale: 0,
             uses: Uses::default(),
             flags: Flags::new(b),
         }
     }
 
-    pub(super) fn begin_node(&mut self) {
+    pub(super) fn begin_node(&mut self, stale: Set) {
         self.fresh = 0;
+        self.stale = stale;
         self.uses = Uses::default();
         self.flags.begin_node();
     }
@@ -64,14 +74,24 @@ impl State {
         self.uses
     }
 
-    /// What must still be stored.
-    pub(super) fn unwritten(&self) -> (Set, [bool; 3]) {
-        (self.fresh, self.flags.unwritten())
+    pub(super) fn stale(&self) -> Set {
+        self.stale
     }
 
-    pub(super) fn set_unwritten(&mut self, (fresh, flags): (Set, [bool; 3])) {
-        self.fresh = fresh;
+    /// What must still be stored, and what must still be loaded.
+    pub(super) fn unwritten(&self) -> (Set, Set, [bool; 3]) {
+        (self.fresh, self.stale, self.flags.unwritten())
+    }
+
+    pub(super) fn set_unwritten(&mut self, (fresh, stale, flags): (Set, Set, [bool; 3])) {
+        (self.fresh, self.stale) = (fresh, stale);
         self.flags.set_unwritten(flags);
+    }
+
+    /// Registers, stored before, were changed in the core.
+    pub(super) fn change_in_core(&mut self, set: Set) {
+        self.stale |= set;
+        self.uses.written |= set;
     }
 
     fn read(&mut self, bit: Set) {
@@ -81,6 +101,7 @@ impl State {
     fn write(&mut self, bit: Set) {
         self.uses.written |= bit;
         self.fresh |= bit;
+        self.stale &= !bit;
     }
 }
 
@@ -103,8 +124,15 @@ pub(super) fn live(nodes: &[Node], uses: &[Uses]) -> Vec<Set> {
 
 impl Emitter<'_> {
     pub(super) fn get(&mut self, r: Reg) -> Value {
+        let r = r & 15;
         self.state.read(core_bit(r));
-        self.b.use_var(self.state.regs[usize::from(r & 15)])
+        let variable = self.state.regs[usize::from(r)];
+        if self.state.stale & core_bit(r) != 0 {
+            let value = self.load_core(I32, field!(regs) + 4 * i32::from(r));
+            self.b.def_var(variable, value);
+            self.state.stale &= !core_bit(r);
+        }
+        self.b.use_var(variable)
     }
 
     pub(super) fn set(&mut self, r: Reg, value: Value) {
@@ -152,7 +180,14 @@ impl Emitter<'_> {
 
     /// Stores what was written, so that the region may be left.
     pub(super) fn flush(&mut self) {
-        let fresh = std::mem::take(&mut self.state.fresh);
+        self.flush_registers(Set::MAX);
+        self.flush_flags();
+    }
+
+    /// Stores those of `set` that were written.
+    pub(super) fn flush_registers(&mut self, set: Set) {
+        let fresh = self.state.fresh & set;
+        self.state.fresh &= !set;
         for r in (0..16).filter(|r| fresh >> r & 1 != 0) {
             let value = self.b.use_var(self.state.regs[r as usize]);
             self.store_core(value, field!(regs) + 4 * r);
@@ -161,7 +196,6 @@ impl Emitter<'_> {
             let value = self.b.use_var(self.state.fregs[s as usize]);
             self.store_core(value, field!(fregs) + 4 * s);
         }
-        self.flush_flags();
     }
 
     /// Loads registers, and the condition flags if they are variables there.
