@@ -33,9 +33,9 @@ impl RegionCompiler {
         for (name, value) in [
             ("use_colocated_libcalls", "false"),
             ("is_pic", "false"),
-            // The emitter leaves little to optimise, and networks have much code that runs
-            // for a few samples: half the time to compile is worth more.
-            ("opt_level", "none"),
+            // Machines of many PEs run out of the host's caches: smaller code is worth more
+            // than the time to make it.
+            ("opt_level", "speed"),
             ("enable_verifier", verify),
             ("enable_probestack", "false"),
             ("unwind_info", "false"),
