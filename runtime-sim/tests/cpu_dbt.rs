@@ -12,6 +12,8 @@ mod support;
 use program::{CODE, DATA, DEVICE, HANDLER, MEMORY, Program, Rng, STACK, random};
 use runtime_sim::cpu::{BusError, Core, Costs, Effects, Engine, Exit, Memory, Mmio, Ports, Size};
 
+/// The eager engine seldom knows in time which instructions lead to ports: what it does with
+/// them is mostly to leave. `cpu_regions` tests packets that are queued.
 const PORTS: Ports = Ports {
     status: DEVICE + 12,
     value: 0x8000_0001,
