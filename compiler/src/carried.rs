@@ -117,8 +117,7 @@ pub fn check_range(set: &InputSet, carried: &Carried, file: &str) -> Result<()> 
             Some(most) => v >= 0.0 && v.fract() == 0.0 && v <= f64::from(most),
             None => (v as f32).is_finite(),
         };
-        let n = port.elements.len();
-        let Some(at) = (0..n).find(|&i| !fits(port.elements.at(i))) else {
+        let Some(at) = port.elements.position(|v| !fits(v)) else {
             continue;
         };
         let width = port.width.max(1);

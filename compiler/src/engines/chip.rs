@@ -322,7 +322,8 @@ pub fn emulate(
             list.push(s.population);
         }
     }
-    let runs: Vec<SampleRun> = (0..feed.set.samples)
+    let runs: Vec<Result<SampleRun>> = (0..feed.set.samples)
+        .into_par_iter()
         .map(|i| {
             let series = feed.sample(i)?;
             let inputs = program.inputs.iter().zip(&series).map(|(port, series)| {
@@ -340,7 +341,8 @@ pub fn emulate(
                 keep_state: emulation.continuous && i > 0,
             })
         })
-        .collect::<Result<_>>()?;
+        .collect();
+    let runs = in_order(runs)?;
     let mut machine = Machine::load_with(images, target, emulation.level, emulation.seed)?;
     machine.inject(emulation.faults.clone())?;
     machine.set_engine(options.engine);
@@ -353,16 +355,16 @@ pub fn emulate(
         }
         None => run_batch(&machine, &runs, options.threads)?,
     };
-    let mut samples = Vec::with_capacity(batch.samples.len());
-    for result in &batch.samples {
+    let rows_of = |result: &SampleResult| {
         let rows = show.list.iter().map(|s| {
             let info = program.populations.get(s.population);
             let series = info.and_then(|info| of_result(result, s, info));
             let series = series.unwrap_or_default();
             show.rhythm(s).cut(series, steps, options.align)
         });
-        samples.push(rows.collect());
-    }
+        rows.collect()
+    };
+    let samples = batch.samples.par_iter().map(rows_of).collect();
     let report = RunReport::new(&batch.samples, program, target, images.time_step_us);
     Ok(Emulated {
         latencies: show.latencies(),

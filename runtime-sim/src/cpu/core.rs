@@ -23,18 +23,22 @@ pub(super) enum Sleep {
 ///
 /// A clone is a complete snapshot, provided that the [`Memory`] is cloned with it: the
 /// decoded code in the core belongs to the bytes in that memory.
+///
+/// Translated code reaches what stands first with short offsets, so the order matters.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Core {
     /// R0 to R12, the active SP, LR. Entry 15 is not used; see [`Core::pc`].
     pub regs: [u32; 16],
+    /// S0 to S31, as bits.
+    pub fregs: [u32; 32],
     /// Address of the next instruction.
     pub pc: u32,
     /// APSR.
     pub flags: Flags,
-    /// S0 to S31, as bits.
-    pub fregs: [u32; 32],
     /// FPSCR.
     pub fpu: Fpu,
+    pub(super) link: Link,
     /// The clock, in core cycles. The scheduler may move it forward while the core
     /// sleeps or between calls of [`Core::run`].
     pub cycle: u64,
@@ -68,7 +72,6 @@ pub struct Core {
     pub(super) single_steps: bool,
     pub(super) engine: Engine,
     pub(super) translations: Translations,
-    pub(super) link: Link,
     pub(super) ports: Option<Ports>,
     pub(super) queue: Queue,
     /// The local monitor of exclusive accesses is open.

@@ -9,10 +9,27 @@ use std::sync::{Mutex, PoisonError};
 /// The entry of a kernel: base, arguments, result.
 type KernelEntry = extern "C" fn(*mut u8, *const u32) -> u32;
 /// What a region calls for an instruction that it leaves to the caller.
-type Step = extern "C" fn(*mut Core, *mut Stay, u32, i64) -> i64;
+type Step = extern "C" fn(*mut Inside, *mut Stay, u32, i64) -> i64;
 /// The entry of a region: core, bytes of its memory, budget, where to begin, what to call
 /// and with what; budget left.
-type RegionEntry = extern "C" fn(*mut Core, *mut u8, i64, u32, Step, *mut Stay) -> i64;
+type RegionEntry = extern "C" fn(*mut Inside, *mut u8, i64, u32, Step, *mut Stay) -> i64;
+
+/// Bytes from the beginning of a core to where a region's pointer leads. Short offsets of
+/// the host's instructions are signed: so they reach twice as much of the core.
+pub(crate) const CORE_BIAS: usize = 128;
+
+/// A core, [`CORE_BIAS`] bytes behind its beginning.
+enum Inside {}
+
+/// What a region gets for a core.
+fn inside(core: *mut Core) -> *mut Inside {
+    core.wrapping_byte_add(CORE_BIAS).cast()
+}
+
+/// The core that [`inside`] was asked for.
+fn around(core: *mut Inside) -> *mut Core {
+    core.cast::<Core>().wrapping_byte_sub(CORE_BIAS)
+}
 
 /// A stay in a region, as the region passes it on; in truth a [`Call`].
 enum Stay {}
@@ -29,7 +46,8 @@ struct Call<'a, B> {
 /// Lets `B` execute an instruction between two parts of a region. A panic in it ends the
 /// process: it can't unwind through code that has no tables for that.
 #[allow(unsafe_code)]
-extern "C" fn step<B: Between>(core: *mut Core, stay: *mut Stay, exit: u32, time: i64) -> i64 {
+extern "C" fn step<B: Between>(core: *mut Inside, stay: *mut Stay, exit: u32, time: i64) -> i64 {
+    let core = around(core);
     // SAFETY: only the code that `Executable::call_region::<B>` calls has this address;
     // it passes on the core and the stay that it was given there, while that call lasts.
     // Both were borrowed mutably for it, and nobody else touches them until this returns:
@@ -93,7 +111,7 @@ impl Executable {
         // host's C convention; its memory lives until `self` is dropped. What it
         // does is sound: it contains no trap and calls nothing but `step`, with what it
         // was given for that; it reaches `core` only at the offsets of fields that
-        // `cpu::dbt` took from `offset_of!`: with their types, or the 8 words of R0 to R7 as
+        // `cpu::dbt` took from `offset_of!`, less the bias that `inside` adds: with their types, or the 8 words of R0 to R7 as
         // two unaligned vectors (`cpu::dbt::lanes`), or an element of the queue's arrays
         // whose index it has compared with `link.room`, which `Core::prepare` sets to
         // their length or 0 (`cpu::dbt::ports`); it writes to fields of type `bool` only
@@ -115,7 +133,7 @@ impl Executable {
             between,
         };
         let stay = (&raw mut call).cast::<Stay>();
-        entry_point(core, bytes, budget, entry, step::<B>, stay)
+        entry_point(inside(core), bytes, budget, entry, step::<B>, stay)
     }
 }
 

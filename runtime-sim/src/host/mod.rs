@@ -8,5 +8,6 @@ mod executable;
 mod kernel;
 mod region;
 
+pub(crate) use executable::CORE_BIAS;
 pub use kernel::{HostError, HostKernel, HostMemory};
 pub(crate) use region::{Between, RegionCode, RegionCompiler};

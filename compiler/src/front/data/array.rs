@@ -51,6 +51,18 @@ impl Elements {
             Elements::F64(v) => v[range].to_vec(),
         }
     }
+    /// Position of the first value, as float64, for which `found` holds.
+    pub fn position(&self, found: impl Fn(f64) -> bool) -> Option<usize> {
+        match self {
+            Elements::U8(v) => {
+                let table: Vec<bool> = (0..=u8::MAX).map(|x| found(f64::from(x))).collect();
+                v.iter().position(|&x| table[usize::from(x)])
+            }
+            Elements::I32(v) => v.iter().position(|&x| found(f64::from(x))),
+            Elements::F32(v) => v.iter().position(|&x| found(f64::from(x))),
+            Elements::F64(v) => v.iter().position(|&x| found(x)),
+        }
+    }
     /// Position of the first value that is not finite.
     pub fn first_not_finite(&self) -> Option<usize> {
         match self {

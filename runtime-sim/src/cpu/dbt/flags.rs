@@ -37,6 +37,7 @@ mod origin {
 
 /// What translated code leaves of the flags.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Record {
     origin: u32,
     a: u32,

@@ -43,6 +43,7 @@ use super::op::{Dp, Misc, Mul, Op};
 use crate::host::{Between, RegionCode};
 use cache::Answer;
 use plan::Entry;
+use std::num::NonZeroU32;
 
 /// Lower bits of the word that counts time: instructions.
 const COUNT_BITS: u32 = 20;
@@ -80,26 +81,27 @@ impl Engine {
 }
 
 /// What translated code and the core tell each other. Part of the core, so that the code
-/// has one pointer to everything.
+/// has one pointer to everything; what it uses most stands first, as in the core.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Link {
-    /// Number of the exit that was taken.
-    exit: u32,
-    /// Number of the entry where to go on behind an instruction in between.
-    entry: u32,
-    /// Cycles that were given.
-    budget: i64,
+    record: flags::Record,
     /// The part of SRAM that may be stored to: first address and size.
     low: u32,
     words: u32,
     halves: u32,
     bytes: u32,
-    /// The FPU is ready and in its usual modes.
-    fpu: bool,
+    /// Number of the exit that was taken.
+    exit: u32,
+    /// Number of the entry where to go on behind an instruction in between.
+    entry: u32,
     /// Writes in the queue, and how many it may hold.
     queued: u32,
     room: u32,
-    record: flags::Record,
+    /// Cycles that were given.
+    budget: i64,
+    /// The FPU is ready and in its usual modes.
+    fpu: bool,
 }
 
 /// A region that a core asks for.
@@ -114,17 +116,18 @@ struct Wanted {
     all: bool,
 }
 
-/// Where a region was left.
+/// Where a region was left. Small, since most are cold when they are needed.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Exit {
-    pc: u32,
-    it: u8,
     left: u64,
+    pc: u32,
     /// Cycles and instructions that the function has not counted.
     cycles: i32,
     count: u32,
-    /// The next instruction, if that is for the interpreter.
-    step: Option<Step>,
+    /// The next instruction, if that is for the interpreter: its place in [`Ways::steps`].
+    step: Option<NonZeroU32>,
+    it: u8,
     /// The program counter was stored by the function.
     computed: bool,
 }
@@ -135,6 +138,24 @@ struct Step {
     slot: Slot,
     /// The entry behind it and its number.
     resume: Option<(u32, Entry)>,
+}
+
+/// The ways out of a region.
+#[derive(Debug, Default)]
+struct Ways {
+    exits: Vec<Exit>,
+    steps: Vec<Step>,
+}
+
+impl Ways {
+    fn add_step(&mut self, step: Step) -> Option<NonZeroU32> {
+        self.steps.push(step);
+        NonZeroU32::new(self.steps.len() as u32)
+    }
+
+    fn step_of(&self, exit: &Exit) -> Option<&Step> {
+        self.steps.get(exit.step?.get() as usize - 1)
+    }
 }
 
 /// What became of running translated code.
@@ -157,10 +178,11 @@ struct Steps<'a, M: ?Sized> {
 impl<M: Mmio + ?Sized> Between for Steps<'_, M> {
     fn step(&mut self, core: &mut Core, memory: &mut Memory, exit: u32, time: i64) -> Option<i64> {
         core.hand_over(self.mmio);
-        let exit = self.region.exits.get(exit as usize)?;
+        let ways = &self.region.ways;
+        let exit = ways.exits.get(exit as usize)?;
         core.account(exit, time);
         self.ran = Ran::On;
-        let step = exit.step.as_ref()?;
+        let step = ways.step_of(exit)?;
         if let Some(out) = core.execute_slot(&step.slot, memory, self.mmio) {
             self.ran = Ran::Out(out);
             return None;
@@ -190,7 +212,7 @@ struct Region {
     exact: bool,
     code: RegionCode,
     entries: Vec<Entry>,
-    exits: Vec<Exit>,
+    ways: Ways,
     /// The bytes it was made from.
     bytes: Vec<(u32, Vec<u8>)>,
     costs: Costs,
@@ -313,11 +335,11 @@ impl Core {
             return steps.ran;
         };
         self.hand_over(mmio);
-        let Some(exit) = region.exits.get(self.link.exit as usize) else {
+        let Some(exit) = region.ways.exits.get(self.link.exit as usize) else {
             return Ran::Nothing;
         };
         self.account(exit, time);
-        match &exit.step {
+        match region.ways.step_of(exit) {
             Some(step) => match self.execute_slot(&step.slot, memory, mmio) {
                 Some(out) => Ran::Out(out),
                 None => Ran::On,
