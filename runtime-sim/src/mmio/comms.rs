@@ -27,7 +27,9 @@
 //! What a program reads from a ring register at cycle c depends on every packet
 //! that arrives until c. [`Comms::horizon`] is the cycle up to which arrivals
 //! are known; an access beyond it is refused with [`Comms::take_blocked`] set, and
-//! the scheduler repeats it when the other PEs have caught up.
+//! the scheduler repeats it when the other PEs have caught up. The one exception is a
+//! write of a read pointer, which gives nothing back: it is kept and takes its place
+//! among the arrivals when these are known.
 
 mod ring;
 
@@ -90,6 +92,14 @@ pub struct RingCounts {
     pub high_water: u32,
 }
 
+/// A read pointer that was written at a cycle up to which arrivals were not known.
+#[derive(Clone, Copy, Debug)]
+struct Freed {
+    cycle: u64,
+    ring: usize,
+    read: u32,
+}
+
 /// The controller of one PE.
 #[derive(Clone, Debug)]
 pub struct Comms {
@@ -106,6 +116,7 @@ pub struct Comms {
     arrivals: Vec<Arrival>,
     head: usize,
     sorted: bool,
+    freed: Option<Freed>,
     /// Words of ring entries that are not in memory yet.
     stores: Vec<(u32, u32)>,
     outbox: Vec<Packet>,
@@ -134,6 +145,7 @@ impl Comms {
             arrivals: Vec::new(),
             head: 0,
             sorted: true,
+            freed: None,
             stores: Vec::new(),
             outbox: Vec::new(),
             horizon: 0,
@@ -158,6 +170,9 @@ impl Comms {
     /// Up to (not including) which cycle every arrival is known.
     pub fn set_horizon(&mut self, cycle: u64) {
         self.horizon = cycle;
+        if let Some(freed) = self.freed.filter(|f| f.cycle < cycle) {
+            self.advance(freed.cycle);
+        }
     }
 
     /// See [`Comms::set_horizon`].
@@ -185,6 +200,15 @@ impl Comms {
 
     /// Lets every packet arrive that is due at `cycle` or before.
     pub fn advance(&mut self, cycle: u64) {
+        if let Some(freed) = self.freed.take_if(|f| f.cycle <= cycle) {
+            self.arrive_until(freed.cycle);
+            self.rings[freed.ring & 1].read = freed.read;
+            self.refill(freed.ring);
+        }
+        self.arrive_until(cycle);
+    }
+
+    fn arrive_until(&mut self, cycle: u64) {
         if self.head == self.arrivals.len() {
             return;
         }
@@ -396,6 +420,16 @@ impl Comms {
         let Some((index, offset)) = self.ring_register(offset) else {
             return Err(BusError::Refused);
         };
+        let ring = &self.rings[index & 1];
+        let may_wait = !self.listens && self.freed.is_none() && ring.enabled;
+        if cycle >= self.horizon && may_wait && offset == r.dma_read && ring.holds(value) {
+            self.freed = Some(Freed {
+                cycle,
+                ring: index,
+                read: value,
+            });
+            return Ok(());
+        }
         self.synchronise(cycle)?;
         let (r, ring) = (&self.registers, &mut self.rings[index & 1]);
         match offset {
@@ -611,6 +645,35 @@ mod tests {
         assert_eq!(c.read(r.dma_write, 21), Ok(RING));
         let (mut odd, r) = configured(payloads, 24);
         assert_eq!(odd.write(r.dma_end, RING + 20, 0), Err(BusError::Refused));
+    }
+
+    #[test]
+    fn a_read_pointer_beyond_the_horizon_takes_its_place_among_the_arrivals() {
+        let run = |late: bool| {
+            let (mut c, r) = comms(4);
+            (0..3).for_each(|n| c.expect(arrival(10, 0, n)));
+            assert_eq!(c.read(r.dma_write, 10), Ok(RING + 12));
+            if late {
+                c.set_horizon(15);
+                assert_eq!(c.write(r.dma_read, RING + 8, 20), Ok(()));
+                // What depends on arrivals still waits, and so does a second one.
+                assert_eq!(c.read(r.dma_n_words, 21), Err(BusError::Refused));
+                assert_eq!(c.write(r.dma_read, RING + 12, 22), Err(BusError::Refused));
+                assert_eq!(c.take_blocked(), Some(22));
+            }
+            // One before it finds the ring full, one at its cycle too, two behind do not.
+            for (n, cycle) in [(3, 18), (4, 20), (5, 21), (6, 30)] {
+                c.expect(arrival(cycle, 0, n));
+            }
+            c.set_horizon(1000);
+            if !late {
+                assert_eq!(c.write(r.dma_read, RING + 8, 20), Ok(()));
+            }
+            let seen = (c.read(r.dma_n_words, 40), c.read(r.dma_dropped, 40));
+            (seen, c.counts(), c.take_stores().collect::<Vec<_>>())
+        };
+        assert_eq!(run(true), run(false));
+        assert_eq!(run(true).0, (Ok(3), Ok(2)));
     }
 
     #[test]

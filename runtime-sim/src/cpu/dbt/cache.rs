@@ -6,7 +6,7 @@ use super::super::memory::Memory;
 use super::discover::Discovery;
 use super::emit::{Frame, emit};
 use super::plan::Plan;
-use super::{MAX_BUDGET, Region, Wanted};
+use super::{Engine, MAX_BUDGET, Region, Wanted};
 use crate::host::RegionCompiler;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Guest instructions in all regions together; beyond this nothing more is translated.
 const MAX_INSTRUCTIONS: usize = 1 << 20;
+/// Instructions below which a region without a loop is not worth going in and out.
+const LEAST_INSTRUCTIONS: usize = 4;
 
 /// The translations of any number of cores. A clone is the same set.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +144,7 @@ impl Translations {
             .get_or_init(|| RegionCompiler::new().ok());
         let compiler = compiler.as_ref()?;
         let plan = Discovery::new(core, code, memory, wanted).plan(start.met)?;
-        if !countable(&plan) {
+        if !countable(&plan) || (core.engine == Engine::Auto && !worthwhile(&plan)) {
             return None;
         }
         let bytes = bytes_of(&plan, memory)?;
@@ -169,6 +171,13 @@ impl Translations {
         });
         Some((region, plan.slots.len()))
     }
+}
+
+/// False for a few instructions before one that is left to the interpreter, such as a loop
+/// around WFI: going in and out costs more than they do.
+fn worthwhile(plan: &Plan) -> bool {
+    let instructions: usize = plan.nodes.iter().map(|n| n.items.len()).sum();
+    instructions >= LEAST_INSTRUCTIONS || plan.nodes.iter().any(|n| n.header)
 }
 
 /// Tells code apart that is at the same address of different cores: if it fails to, one of

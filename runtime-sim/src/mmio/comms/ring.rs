@@ -47,7 +47,7 @@ impl Ring {
         self.words() * 4 / self.entry_bytes()
     }
 
-    fn holds(&self, pointer: u32) -> bool {
+    pub(super) fn holds(&self, pointer: u32) -> bool {
         (self.start..self.end).contains(&pointer)
             && (pointer - self.start).is_multiple_of(self.entry_bytes())
     }
