@@ -146,9 +146,4 @@ impl Code {
             self.covered.clear();
         }
     }
-
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        *self = Code::default();
-    }
 }

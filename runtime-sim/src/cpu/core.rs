@@ -47,7 +47,8 @@ pub struct Core {
 
     pub(super) costs: Costs,
     pub(super) nvic: Nvic,
-    pub(super) code: Code,
+    /// Nothing before the first run; a box, because it is taken out while the core runs.
+    pub(super) code: Option<Box<Code>>,
     /// ITSTATE.
     pub(super) it: u8,
     /// What the last instruction left for the timing of the next.
@@ -96,7 +97,7 @@ impl Core {
             instructions: 0,
             costs,
             nvic,
-            code: Code::default(),
+            code: None,
             it: 0,
             left: 0,
             stop: 0,
@@ -153,7 +154,7 @@ impl Core {
     /// A copy for [`Core::restore`].
     pub fn without_code(&self) -> Core {
         let mut saved = self.clone();
-        saved.code = Code::default();
+        saved.code = None;
         saved
     }
 
@@ -265,9 +266,9 @@ impl Core {
         }
         // The decoded code is taken out so that an instruction can be borrowed from it
         // while it changes the core.
-        let mut code = std::mem::take(&mut self.code);
+        let mut code = self.code.take().unwrap_or_default();
         let exit = self.run_code(&mut code, memory, mmio, limit);
-        self.code = code;
+        self.code = Some(code);
         exit
     }
 
@@ -282,14 +283,14 @@ impl Core {
         if let Some(asleep) = self.wake() {
             return Some(asleep);
         }
-        let mut code = std::mem::take(&mut self.code);
+        let mut code = self.code.take().unwrap_or_default();
         self.stop = 0;
         let exception = self.ipsr;
         let exit = match self.attend(&mut code, memory, mmio, limit) {
             None if self.ipsr == exception => self.step(&mut code, memory, mmio),
             exit => exit,
         };
-        self.code = code;
+        self.code = Some(code);
         exit
     }
 
@@ -452,12 +453,12 @@ impl Core {
     /// may change; the tests rely on it to check one path against the other.
     pub fn set_reference_path(&mut self, on: bool) {
         self.single_steps = on;
-        self.code.clear();
+        self.code = None;
     }
 
     /// Forgets all decoded instructions. Needed only when a core is combined with
     /// another [`Memory`] than the one it ran on.
     pub fn flush_code(&mut self) {
-        self.code.clear();
+        self.code = None;
     }
 }

@@ -154,7 +154,7 @@ impl Translations {
             config: compiler.frontend_config(),
             ports: core.ports,
         };
-        let (function, ways) = emit(&plan, wanted.exact, &frame);
+        let (function, exits) = emit(&plan, wanted.exact, &frame);
         let Ok(compiled) = compiler.compile(function, start.memory_bytes) else {
             self.regions().failed += 1;
             return None;
@@ -164,7 +164,7 @@ impl Translations {
             exact: wanted.exact,
             code: compiled,
             entries: plan.entries,
-            ways,
+            exits,
             bytes,
             costs: core.costs.clone(),
             ports: core.ports,

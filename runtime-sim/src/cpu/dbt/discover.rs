@@ -103,7 +103,7 @@ impl<'a> Discovery<'a> {
                     feels: self.slots.get(&n.key.pc).map_or(0, |s| s.feels),
                     met: n.key.met,
                     fpu: n.key.fpu,
-                    node,
+                    node: node as u32,
                     worst: n.worst,
                 }
             })

@@ -19,7 +19,7 @@ use super::flags;
 use super::lanes::{self, Loaded, OCTET, Octet, Word};
 use super::plan::{Edge, End, Entry, Item, Node, Plan};
 use super::state::{self, Set, State, Uses};
-use super::{COUNT_BITS, Exit, Step, Ways};
+use super::{COUNT_BITS, Exit, Step};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::types::{F32, I8, I32, I64};
@@ -66,7 +66,7 @@ pub(super) struct Emitter<'a> {
     flags_in: Vec<bool>,
     blocks: Vec<Block>,
     stubs: Vec<Stub>,
-    ways: Ways,
+    exits: Vec<Exit>,
     plan: &'a Plan,
 }
 
@@ -87,22 +87,22 @@ pub(super) struct Frame {
     pub(super) ports: Option<Ports>,
 }
 
-/// The function for `plan` and its ways out.
-pub(super) fn emit(plan: &Plan, exact: bool, frame: &Frame) -> (Function, Ways) {
+/// The function for `plan` and its exits.
+pub(super) fn emit(plan: &Plan, exact: bool, frame: &Frame) -> (Function, Vec<Exit>) {
     let plain = emit_as(plan, exact, frame, None);
     // Which registers vectors leave stale where can be told only from what nodes use.
     let Some(stale) = lanes::stale(&plan.nodes, &plain.uses) else {
-        return (plain.function, plain.ways);
+        return (plain.function, plain.exits);
     };
     let vectors = emit_as(plan, exact, frame, Some(&stale));
     let best = if vectors.foreseen { vectors } else { plain };
-    (best.function, best.ways)
+    (best.function, best.exits)
 }
 
 /// One way to write a region.
 struct Emitted {
     function: Function,
-    ways: Ways,
+    exits: Vec<Exit>,
     uses: Vec<Uses>,
     /// No node has left a register stale that was not expected.
     foreseen: bool,
@@ -123,7 +123,7 @@ fn emit_as(plan: &Plan, exact: bool, frame: &Frame, stale: Option<&[Set]>) -> Em
         b.finalize(frame.config);
         return Emitted {
             function,
-            ways: Ways::default(),
+            exits: Vec::new(),
             uses: Vec::new(),
             foreseen: false,
         };
@@ -160,7 +160,7 @@ fn emit_as(plan: &Plan, exact: bool, frame: &Frame, stale: Option<&[Set]>) -> Em
         flags_in: flags::needed(&plan.nodes),
         blocks,
         stubs: Vec::new(),
-        ways: Ways::default(),
+        exits: Vec::new(),
         plan,
     };
     let mut uses = Vec::new();
@@ -176,11 +176,11 @@ fn emit_as(plan: &Plan, exact: bool, frame: &Frame, stale: Option<&[Set]>) -> Em
     e.write_stubs(setup, &step);
     e.write_entries(setup, &uses);
     e.b.seal_all_blocks();
-    let ways = std::mem::take(&mut e.ways);
+    let exits = std::mem::take(&mut e.exits);
     e.b.finalize(frame.config);
     Emitted {
         function,
-        ways,
+        exits,
         uses,
         foreseen,
     }
@@ -256,22 +256,21 @@ impl Emitter<'_> {
         self.b.set_cold_block(block);
         self.stubs.push(Stub {
             block,
-            exit: self.ways.exits.len() as u32,
+            exit: self.exits.len() as u32,
             target,
         });
-        self.ways.exits.push(exit);
+        self.exits.push(exit);
         block
     }
 
-    pub(super) fn step_exit(&mut self, item: &Item) -> Exit {
-        let step = self.step_of(item);
+    pub(super) fn step_exit(&self, item: &Item) -> Exit {
         Exit {
             pc: item.here,
             it: item.slot.it,
             left: item.left,
             cycles: item.cycles as i32,
             count: item.count,
-            step: self.ways.add_step(step),
+            step: Some(self.step_of(item)),
             computed: false,
         }
     }
@@ -521,7 +520,7 @@ impl Emitter<'_> {
                 self.spend(i64::from(node.cycles + refill), node.count);
                 // The stub counts from the beginning of the node.
                 if let Some(stub) = self.stubs.last() {
-                    let exit = &mut self.ways.exits[stub.exit as usize];
+                    let exit = &mut self.exits[stub.exit as usize];
                     exit.cycles = -(refill as i32);
                     exit.count = 0;
                 }
@@ -533,7 +532,7 @@ impl Emitter<'_> {
                 let yes = self.leave(node, taken, refill);
                 self.spend(i64::from(node.cycles), node.count);
                 if let Some(stub) = self.stubs.last() {
-                    let exit = &mut self.ways.exits[stub.exit as usize];
+                    let exit = &mut self.exits[stub.exit as usize];
                     exit.cycles = refill as i32;
                     exit.count = 0;
                 }
@@ -641,9 +640,8 @@ impl Emitter<'_> {
             let time = self.b.use_var(self.time);
             let number = self.word(stub.exit);
             let args = [time, number].map(BlockArg::Value);
-            let exit = self.ways.exits.get(stub.exit as usize);
-            let step = exit.and_then(|e| self.ways.step_of(e));
-            let comes_back = step.and_then(|s| s.resume).is_some();
+            let exit = self.exits.get(stub.exit as usize);
+            let comes_back = exit.and_then(|e| e.step.as_ref()?.resume).is_some();
             let to = if comes_back { between } else { out };
             self.b.ins().jump(to, &args);
         }
@@ -705,8 +703,9 @@ impl Emitter<'_> {
         for (entry, way) in self.plan.entries.iter().zip(ways) {
             self.b.seal_block(way);
             self.b.switch_to_block(way);
-            self.load_state(live[entry.node], self.flags_in[entry.node]);
-            self.b.ins().jump(self.blocks[entry.node], &[]);
+            let node = entry.node as usize;
+            self.load_state(live[node], self.flags_in[node]);
+            self.b.ins().jump(self.blocks[node], &[]);
         }
     }
 

@@ -43,7 +43,6 @@ use super::op::{Dp, Misc, Mul, Op};
 use crate::host::{Between, RegionCode};
 use cache::Answer;
 use plan::Entry;
-use std::num::NonZeroU32;
 
 /// Lower bits of the word that counts time: instructions.
 const COUNT_BITS: u32 = 20;
@@ -116,20 +115,21 @@ struct Wanted {
     all: bool,
 }
 
-/// Where a region was left. Small, since most are cold when they are needed.
+/// Where a region was left. Most are cold when they are needed: so everything stands in two
+/// lines of the host's cache, of which the first will do if there is no step.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
+#[repr(C, align(128))]
 struct Exit {
     left: u64,
     pc: u32,
     /// Cycles and instructions that the function has not counted.
     cycles: i32,
     count: u32,
-    /// The next instruction, if that is for the interpreter: its place in [`Ways::steps`].
-    step: Option<NonZeroU32>,
     it: u8,
     /// The program counter was stored by the function.
     computed: bool,
+    /// The next instruction, if that is for the interpreter.
+    step: Option<Step>,
 }
 
 /// An instruction that the interpreter executes between two stays in a region.
@@ -140,23 +140,7 @@ struct Step {
     resume: Option<(u32, Entry)>,
 }
 
-/// The ways out of a region.
-#[derive(Debug, Default)]
-struct Ways {
-    exits: Vec<Exit>,
-    steps: Vec<Step>,
-}
-
-impl Ways {
-    fn add_step(&mut self, step: Step) -> Option<NonZeroU32> {
-        self.steps.push(step);
-        NonZeroU32::new(self.steps.len() as u32)
-    }
-
-    fn step_of(&self, exit: &Exit) -> Option<&Step> {
-        self.steps.get(exit.step?.get() as usize - 1)
-    }
-}
+const _: () = assert!(size_of::<Exit>() == 128);
 
 /// What became of running translated code.
 pub(super) enum Ran {
@@ -178,11 +162,10 @@ struct Steps<'a, M: ?Sized> {
 impl<M: Mmio + ?Sized> Between for Steps<'_, M> {
     fn step(&mut self, core: &mut Core, memory: &mut Memory, exit: u32, time: i64) -> Option<i64> {
         core.hand_over(self.mmio);
-        let ways = &self.region.ways;
-        let exit = ways.exits.get(exit as usize)?;
+        let exit = self.region.exits.get(exit as usize)?;
         core.account(exit, time);
         self.ran = Ran::On;
-        let step = ways.step_of(exit)?;
+        let step = exit.step.as_ref()?;
         if let Some(out) = core.execute_slot(&step.slot, memory, self.mmio) {
             self.ran = Ran::Out(out);
             return None;
@@ -212,7 +195,7 @@ struct Region {
     exact: bool,
     code: RegionCode,
     entries: Vec<Entry>,
-    ways: Ways,
+    exits: Vec<Exit>,
     /// The bytes it was made from.
     bytes: Vec<(u32, Vec<u8>)>,
     costs: Costs,
@@ -284,7 +267,7 @@ impl Core {
     pub fn set_engine(&mut self, engine: Engine) {
         if engine != self.engine {
             self.engine = engine;
-            self.code.clear();
+            self.code = None;
         }
     }
 
@@ -335,11 +318,11 @@ impl Core {
             return steps.ran;
         };
         self.hand_over(mmio);
-        let Some(exit) = region.ways.exits.get(self.link.exit as usize) else {
+        let Some(exit) = region.exits.get(self.link.exit as usize) else {
             return Ran::Nothing;
         };
         self.account(exit, time);
-        match region.ways.step_of(exit) {
+        match &exit.step {
             Some(step) => match self.execute_slot(&step.slot, memory, mmio) {
                 Some(out) => Ran::Out(out),
                 None => Ran::On,

@@ -123,7 +123,7 @@ pub(super) struct Entry {
     pub(super) feels: u64,
     pub(super) met: u64,
     pub(super) fpu: bool,
-    pub(super) node: usize,
+    pub(super) node: u32,
     pub(super) worst: u32,
 }
 

@@ -53,7 +53,7 @@ impl Core {
     pub fn set_ports(&mut self, ports: Option<Ports>) {
         if ports != self.ports {
             self.ports = ports;
-            self.code.clear();
+            self.code = None;
         }
     }
 

@@ -7,15 +7,19 @@ use std::sync::Arc;
 /// Entries that are kept; bounds the memory of a guest that is hot everywhere.
 const MAX_LINKS: usize = 1 << 16;
 
-#[derive(Clone, Copy, Debug)]
+/// One entry; in one line of the host's cache, since it is cold most times.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Place {
-    region: u32,
+    region: Arc<Region>,
     /// Number of the entry in its region.
     number: u32,
     entry: Entry,
     /// Index plus one of another entry at the same address.
     next: u32,
 }
+
+const _: () = assert!(size_of::<Place>() == 64);
 
 /// The translations of one core.
 #[derive(Clone, Debug, Default)]
@@ -65,8 +69,7 @@ impl Table {
             let place = self.places.get(index as usize - 1)?;
             let entry = &place.entry;
             if left & entry.feels == entry.met && (fpu || !entry.fpu) {
-                let region = self.regions.get(place.region as usize)?;
-                return Some((region, place.number, entry.worst));
+                return Some((&place.region, place.number, entry.worst));
             }
             index = place.next;
         }
@@ -89,7 +92,7 @@ impl Table {
                 starts.resize((at + 1).next_power_of_two().max(1024), 0);
             }
             self.places.push(Place {
-                region: self.regions.len() as u32,
+                region: Arc::clone(&region),
                 number: number as u32,
                 entry: *entry,
                 next: starts[at],
