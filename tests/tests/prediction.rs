@@ -179,11 +179,11 @@ fn error(predicted: f64, emulated: f64) -> f64 {
     (predicted / emulated - 1.0).abs()
 }
 
-#[test]
-fn vertices_and_networks_take_about_what_is_predicted() {
+/// What is further off than [`TOLERANCE`].
+fn misses(nets: &[(&str, &[&str])], more: &[&str]) -> Vec<String> {
     let mut bad = Vec::new();
-    for (name, options) in NETS {
-        let Some(case) = Case::new(name, options) else {
+    for (name, options) in nets {
+        let Some(case) = Case::new(name, &[options, more].concat()) else {
             continue;
         };
         let emulated = case.emulate();
@@ -222,5 +222,27 @@ fn vertices_and_networks_take_about_what_is_predicted() {
             }
         }
     }
+    bad
+}
+
+#[test]
+fn vertices_and_networks_take_about_what_is_predicted() {
+    let bad = misses(&NETS, &[]);
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// Networks whose state can be fixed point.
+const FIXED: [(&str, &[&str]); 6] = [
+    ("nirpaper_cnn_nmnistlike", &["--dt", "1", "--reset", "zero"]),
+    ("norse_if_digits", &["--profile", "norse", "--dt", "1"]),
+    ("norse_mlp_digits_lifbox", NORSE),
+    ("snntorch_conv_avgpool", SNNTORCH),
+    ("snntorch_mlp_784_256_10", SNNTORCH),
+    ("snntorch_rleaky_digits", SNNTORCH),
+];
+
+#[test]
+fn with_fixed_point_state_too() {
+    let bad = misses(&FIXED, &["--state", "fixed"]);
     assert!(bad.is_empty(), "{bad:#?}");
 }
