@@ -80,9 +80,15 @@ pub fn canonicalise(
     let mut folding = Folding::new(network, semantics, inputs, &schedule)?;
     for id in std::mem::take(&mut folding.order.nodes) {
         // A fault of one node must not hide the faults of the others; its
-        // value is taken as nothing from here on.
-        if let Err(error) = folding.visit(id, &network.nodes[id]) {
+        // value is taken as nothing from here on, of which no Output complains.
+        let (node, lost) = (&network.nodes[id], folding.reads_lost(id));
+        folding.lost[id] = lost && !sends(&node.op);
+        if lost && matches!(node.op, Op::Output { .. }) {
+            continue;
+        }
+        if let Err(error) = folding.visit(id, node) {
             folding.errors.push(error);
+            folding.lost[id] = true;
         }
     }
     folding.finish()
@@ -113,6 +119,8 @@ struct Folding<'a> {
     receivers: BTreeMap<NodeId, Receiver>,
     /// The sender that each Output shows as it is.
     shown: BTreeMap<NodeId, NodeId>,
+    /// Nodes whose value is missing because of an error.
+    lost: IdVec<NodeId, bool>,
     fuel: Fuel,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
@@ -148,10 +156,15 @@ impl<'a> Folding<'a> {
             forms: ids().map(|_| Form::default()).collect(),
             receivers: BTreeMap::new(),
             shown: BTreeMap::new(),
+            lost: ids().map(|_| false).collect(),
             fuel: Fuel::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
         })
+    }
+
+    fn reads_lost(&self, id: NodeId) -> bool {
+        self.into[id].iter().any(|&(_, from)| self.lost[from])
     }
 
     /// The lag of what a sender sends along an edge that carries its step.
