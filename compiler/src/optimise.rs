@@ -15,7 +15,7 @@ use codegen::devices::level::AutoLevel;
 use ir::diag::{Diagnostics, Result, Severity};
 use ir::{Code, Module, VertexId};
 use passes::Plan;
-use passes::partition::cycle_limit;
+use passes::partition::{cycle_limit, planned};
 use std::collections::BTreeMap;
 
 /// Rounds of cutting again. Estimates are nearly proportional, so that few are needed.
@@ -33,7 +33,7 @@ pub fn improve(first: Compiled, mapping: &mut Mapping, watch: &mut Watch) -> Res
     let mut predicted = predictions(&first, mapping)?;
     let mut cost = cost(goal, &first, &predicted, mapping);
     let mut best = first;
-    let mut last = corrections(best.verified.module(), &predicted, &mapping.corrections);
+    let mut last = corrections(best.verified.module(), &predicted, mapping)?;
     for _ in 0..ROUNDS {
         if last == mapping.corrections {
             break;
@@ -46,7 +46,7 @@ pub fn improve(first: Compiled, mapping: &mut Mapping, watch: &mut Watch) -> Res
             Err(errors) => return Err(errors),
         };
         let found = predictions(&next, mapping)?;
-        last = corrections(next.verified.module(), &found, &mapping.corrections);
+        last = corrections(next.verified.module(), &found, mapping)?;
         let new = self::cost(goal, &next, &found, mapping);
         if new < cost {
             (best, predicted, cost) = (next, found, new);
@@ -100,24 +100,25 @@ fn again(module: Module, mapping: &Mapping, watch: &mut Watch) -> Result<Compile
     driver::finish(module, mapping, watch, warnings)
 }
 
-/// Cycles by code in percent of the estimate without corrections, of the vertex of each
+/// Cycles by code in percent of what the cut was planned with, of the vertex of each
 /// population that is furthest off.
 fn corrections(
     module: &Module,
     predicted: &Predictions,
-    used: &BTreeMap<String, u32>,
-) -> BTreeMap<String, u32> {
+    mapping: &Mapping,
+) -> Result<BTreeMap<String, u32>> {
+    let (app, graph) = (&module.app, &module.machine_graph);
+    let planned = planned(app, graph, &mapping.target.target, &mapping.activity)?;
     let mut all = BTreeMap::new();
-    for (id, vertex) in module.machine_graph.vertices.iter() {
-        let name = &module.app.populations[vertex.population].name;
-        let percent = u64::from(used.get(name).copied().unwrap_or(100));
-        let estimate = (vertex.budget.cycles * 100 / percent.max(1)).max(1);
+    for (id, vertex) in graph.vertices.iter() {
+        let name = &app.populations[vertex.population].name;
+        let plan = planned.get(&id).copied().unwrap_or(1).max(1);
         let cycles = predicted.get(&id).map_or(0, |p| p.worst);
-        let found = u32::try_from((cycles * 100).div_ceil(estimate)).unwrap_or(u32::MAX);
+        let found = u32::try_from((cycles * 100).div_ceil(plan)).unwrap_or(u32::MAX);
         let most = all.entry(name.clone()).or_insert(0);
         *most = found.max(*most).max(1);
     }
-    all
+    Ok(all)
 }
 
 fn cost(goal: Optimise, compiled: &Compiled, predicted: &Predictions, mapping: &Mapping) -> Cost {

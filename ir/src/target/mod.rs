@@ -80,11 +80,19 @@ sections! {
     }
     /// Costs that planning assumes before code exists.
     Planning planning {
-        activity_percent: u32, default_activity_percent: u32, tick_cycles: u32, receive_cycles: u32, neuron_cycles: u32,
-        source_cycles: u32, synapse_i8_i16_centicycles: u32, synapse_i8_i32_centicycles: u32,
-        synapse_i16_i32_centicycles: u32, synapse_i32_i32_centicycles: u32,
-        sparse_centicycles: u32, value_centicycles: u32, tap_cycles: u32,
-        deadline_percent: u32, source_atoms: u32, key_base: u32,
+        activity_percent: u32, default_activity_percent: u32, deadline_percent: u32,
+        source_atoms: u32, key_base: u32, margin_percent: u32, source_tick_cycles: u32,
+        event_centicycles: u32, event_payload_centicycles: u32, tick_cycles: u32,
+        receive_cycles: u32, neuron_centicycles: u32, parameter_centicycles: u32,
+        synapse_centicycles: u32, pending_centicycles: u32, current_centicycles: u32,
+        scan_centicycles: u32, spike_centicycles: u32, multi_spike_centicycles: u32,
+        sent_value_centicycles: u32, level_centicycles: u32, counted_centicycles: u32, count_centicycles: u32,
+        streamed_i8_i16_centicycles: u32, streamed_i8_i32_centicycles: u32,
+        streamed_i32_i32_centicycles: u32, listed_half_centicycles: u32, list_cycles: u32,
+        sparse_packet_centicycles: u32, sparse_centicycles: u32, sparse_alone_centicycles: u32,
+        conv_packet_centicycles: u32, conv_spread_centicycles: u32, tap_centicycles: u32,
+        channel_i16_centicycles: u32, channel_i32_centicycles: u32,
+        channel_alone_centicycles: u32, value_row_centicycles: u32, value_centicycles: u32,
         listed_packet_centicycles: u32, listed_i8_i16_centicycles: u32,
         listed_i16_target_centicycles: u32, listed_i8_i32_centicycles: u32,
         listed_i32_target_centicycles: u32, streamed_packet_centicycles: u32,
@@ -328,6 +336,9 @@ impl Target {
             return wrong(
                 "the powers in [energy] must ascend from off to sleep to arm and mla, and pes and gops be above 0",
             );
+        }
+        if self.planning.margin_percent < 100 {
+            return wrong("planning.margin_percent must be at least 100");
         }
         if self.planning.deadline_percent > 100 || self.planning.activity_percent > 100 {
             return wrong("percentages in [planning] may not exceed 100");

@@ -4,6 +4,7 @@ mod steps;
 
 pub use steps::{At, Row, Steps, mark};
 
+use crate::regions::Busy;
 use ir::Target;
 use ir::app::{AppGraph, Model, Population, Sends};
 use ir::series::Series;
@@ -52,11 +53,14 @@ pub struct Rates {
 const PROFILE: usize = 16;
 
 impl Rates {
-    /// Permille of the atoms that send in the busiest step.
-    pub fn busiest_permille(&self) -> u32 {
+    /// What is sent in the busiest step.
+    pub fn busy(&self) -> Busy {
         let n = self.atoms.len().max(1) as f64;
         let busiest: f64 = self.atoms.iter().sum::<f64>() * self.peak;
-        (busiest / n * 1000.0).ceil().clamp(1.0, 1000.0) as u32
+        Busy {
+            permille: (busiest / n * 1000.0).ceil().clamp(1.0, 1000.0) as u32,
+            count: self.count.ceil().max(1.0) as u32,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod messages;
 
 use crate::contract::Contract;
 use crate::manager::{MappingOptions, PassContext};
+use crate::partition;
 use crate::regions::{self, Links, Need, Sender};
 use crate::registry::{ChooseKernels, Transform};
 use cost::{Arrival, Ends, Traffic};
@@ -129,9 +130,7 @@ pub fn choose(
         if let Some(budget) = budget
             && !(old.is_empty() && vertex.array.is_empty())
         {
-            // Cycles stay what the cut was planned with.
-            let cycles = vertex.budget.cycles;
-            vertex.budget = Budget { cycles, ..budget };
+            vertex.budget = budget;
         }
     }
     Ok(())
@@ -185,7 +184,7 @@ fn each_slice(
     let traffic = Traffic::new(app, &options.activity, target);
     let cuts = regions::cuts(app, graph);
     for (&pop, senders) in &cuts {
-        let need = Need::of(app, pop)?;
+        let need = partition::need(app, pop, target, options)?;
         let links = Links::new(app, pop, &need, &cuts);
         let dense = candidates(app, pop).count();
         if dense == 0 {

@@ -94,6 +94,9 @@ mod tests {
     use ir::machine_graph::MachineGraph;
     use std::collections::BTreeMap;
 
+    /// Microseconds of a tick.
+    const STEP: u32 = 300;
+
     fn cut(goal: Goal, pes: usize) -> MachineGraph {
         let mut app = quantised(
             &[("in", 300), ("hid", 160), ("z", 40)],
@@ -104,7 +107,7 @@ mod tests {
             ..MappingOptions::default()
         };
         let target = Target::spinnaker2();
-        let (graph, warnings) = partition_on(&mut app, &target, 1000, &options, pes).expect("fits");
+        let (graph, warnings) = partition_on(&mut app, &target, STEP, &options, pes).expect("fits");
         assert!(warnings.is_empty());
         graph
     }
@@ -149,7 +152,7 @@ mod tests {
                     ..MappingOptions::default()
                 };
                 let target = Target::spinnaker2();
-                let cut = partition_on(&mut app, &target, 1000, &options, pes);
+                let cut = partition_on(&mut app, &target, STEP, &options, pes);
                 let (graph, _) = cut.expect("fits");
                 if graph.vertices.len() <= pes {
                     best = best.min(slowest(&graph));
@@ -166,7 +169,7 @@ mod tests {
     fn energy_keeps_the_deadline_of_the_low_level_if_it_can() {
         let target = Target::spinnaker2();
         let clock = &target.clock;
-        let low = cycle_limit(&target, 1000, 1) * clock.pe_low_hz / clock.pe_high_hz;
+        let low = cycle_limit(&target, STEP, 1) * clock.pe_low_hz / clock.pe_high_hz;
         // In one part, `hid` needs the high level.
         assert!(slowest(&cut(Goal::Pes, 152)) > low);
         let graph = cut(Goal::Energy, 152);

@@ -68,7 +68,7 @@ pub(super) fn does_not_fit(
             )),
         };
     }
-    let bundles = links.bundles_into(slice, need.accumulator(), target);
+    let bundles = links.bundles_into(slice, need.accumulator());
     error = error.note(format!(
         "receive ring: two ticks of {} sources",
         source_atoms(&bundles)
@@ -119,7 +119,7 @@ pub(super) fn too_slow(
     let Some((cycles, slice)) = slowest(parts) else {
         return warning;
     };
-    let sources = source_atoms(&links.bundles_into(slice, need.accumulator(), target));
+    let sources = source_atoms(&links.bundles_into(slice, need.accumulator()));
     warning
         .note(format!(
             "atoms on a PE: {}; {cycles} cycles a tick if all {sources} sources spike; {} cycles are planned with",

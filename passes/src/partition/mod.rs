@@ -21,6 +21,7 @@ mod nets;
 pub use cut::{Sizing, estimate};
 pub use goal::Goal;
 
+use crate::activity::Activity;
 use crate::contract::{Contract, MAPPED};
 use crate::manager::{MappingOptions, PassContext};
 use crate::regions::{self, Cuts, Links, Load, Need, Sender};
@@ -34,7 +35,7 @@ use ir::id::{Id, IdVec, PopId, VertexId};
 use ir::machine_graph::{MachineGraph, MachineVertex};
 use ir::origin::{Origin, escape};
 use ir::{Module, Target};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Transform for Partition {
     const CONTRACT: Contract = Contract::requires(&[Fact::Balanced, Fact::Quantised])
@@ -113,7 +114,7 @@ impl<'a> Subject<'a> {
         let mut warnings = Vec::new();
         let mut errors = Vec::new();
         for (pop, population) in app.populations.iter() {
-            let need = self.need(pop)?;
+            let need = need(app, pop, target, options)?;
             let links = Links::new(app, pop, &need, &plan.cuts);
             let bounds = Cut {
                 cap: cap(population, options),
@@ -147,28 +148,49 @@ impl<'a> Subject<'a> {
             Err(Diagnostics(warnings))
         }
     }
+}
 
-    /// The need of a population under the activity and the corrections of the options.
-    fn need(&self, pop: PopId) -> std::result::Result<Need, Diagnostic> {
-        let need = Need::of(self.app, pop)?;
-        let active = |id: PopId| {
-            let rates = self
-                .options
-                .activity
-                .of(&self.app.populations[id], self.target);
-            rates.busiest_permille()
-        };
-        let pres: BTreeSet<PopId> = need.incoming().iter().map(|i| i.pre).collect();
-        let own = active(pop);
-        let sources = pres.into_iter().map(|id| (id, active(id))).collect();
-        let name = &self.app.populations[pop].name;
-        let percent = self.options.corrections.get(name).copied();
-        Ok(need.under(Load {
-            own,
-            sources,
-            percent: percent.unwrap_or(100),
-        }))
+/// The need of a population under the activity and the corrections of the options.
+pub(crate) fn need(
+    app: &AppGraph,
+    pop: PopId,
+    target: &Target,
+    options: &MappingOptions,
+) -> std::result::Result<Need, Diagnostic> {
+    let need = Need::of(app, pop)?;
+    let busy = |id: PopId| options.activity.of(&app.populations[id], target).busy();
+    let pres: BTreeSet<PopId> = need.incoming().iter().map(|i| i.pre).collect();
+    let own = busy(pop);
+    let sources = pres.into_iter().map(|id| (id, busy(id))).collect();
+    let name = &app.populations[pop].name;
+    let percent = options.corrections.get(name).copied();
+    Ok(need.under(Load {
+        own,
+        sources,
+        percent: percent.unwrap_or(100),
+    }))
+}
+
+/// The cycles that the cut of a graph is planned with: rows alone, without corrections.
+pub fn planned(
+    app: &AppGraph,
+    graph: &MachineGraph,
+    target: &Target,
+    activity: &Activity,
+) -> Result<BTreeMap<VertexId, u64>> {
+    let options = MappingOptions {
+        activity: activity.clone(),
+        ..MappingOptions::default()
+    };
+    let cuts = regions::cuts(app, graph);
+    let mut all = BTreeMap::new();
+    for (&pop, slices) in &cuts {
+        let need = need(app, pop, target, &options)?;
+        let links = Links::new(app, pop, &need, &cuts);
+        let cycles = |s: &Sender| (s.vertex, need.budget(s.slice, &links, target).cycles);
+        all.extend(slices.iter().map(cycles));
     }
+    Ok(all)
 }
 
 /// How every population is cut so far.
@@ -259,7 +281,7 @@ impl Plan<'_> {
                     budget,
                     array: Vec::new(),
                 });
-                let bundles = links.bundles_into(sender.slice, need.accumulator(), self.target);
+                let bundles = links.bundles_into(sender.slice, need.accumulator());
                 for bundle in bundles {
                     reached
                         .entry(bundle.sender.vertex)
@@ -338,7 +360,6 @@ fn check_options(app: &AppGraph, options: &MappingOptions) -> Result<()> {
 mod tests {
     use super::*;
     use crate::testing::quantised;
-    use std::collections::BTreeMap;
 
     fn cut(
         populations: &[(&str, usize)],

@@ -2,7 +2,6 @@
 //! that lead there, their bytes and the work they make.
 
 use super::{Incoming, Need};
-use ir::Target;
 use ir::app::{AppGraph, AtomOrder, Connector, Conv, Population, Sends};
 use ir::id::{Id, PopId, ProjId, VertexId};
 use ir::machine_graph::{AtomSlice, MachineGraph};
@@ -45,8 +44,27 @@ pub struct Bundle {
     pub bytes: u64,
     /// Whether offsets and tap numbers fit the 16 bits that rows have for them.
     pub fits_rows: bool,
-    /// Estimated cycles if every atom of the sender says something once.
-    pub centicycles: u64,
+    /// Sending population.
+    pub pre: PopId,
+    pub weights: DType,
+    pub work: Work,
+}
+
+/// What is added if every atom of a sender says something once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A weight for each target, padded to whole groups.
+    Dense,
+    Sparse {
+        synapses: u64,
+    },
+    /// Blocks of channels.
+    Conv {
+        taps: u64,
+        channels: u64,
+        /// The sender has atoms of several blocks of channels.
+        spread: bool,
+    },
 }
 
 /// The projections into a population, prepared to be asked about many slices.
@@ -69,10 +87,10 @@ struct Link<'a> {
 const ROW_LIMIT: u64 = u16::MAX as u64;
 
 /// What rows take.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Rows {
     bytes: u64,
-    centicycles: u64,
+    work: Work,
     /// Taps of a convolution.
     taps: u64,
     /// Bytes of the row of sums that offsets point into; 0 where none do.
@@ -120,16 +138,11 @@ impl<'a> Links<'a> {
     }
 
     /// Everything that reaches a slice, by projection and sender.
-    pub fn bundles_into(
-        &self,
-        slice: AtomSlice,
-        accumulator: Option<DType>,
-        target: &Target,
-    ) -> Vec<Bundle> {
+    pub fn bundles_into(&self, slice: AtomSlice, accumulator: Option<DType>) -> Vec<Bundle> {
         let mut all = Vec::new();
         for link in &self.links {
             for (sender, synapses) in &link.senders {
-                let sizes = self.between(link, *sender, synapses, slice, accumulator, target);
+                let sizes = self.between(link, *sender, synapses, slice, accumulator);
                 if let Some(sizes) = sizes {
                     all.push(Bundle {
                         projection: link.incoming.projection,
@@ -137,7 +150,9 @@ impl<'a> Links<'a> {
                         carries: link.pre.sends,
                         bytes: sizes.bytes,
                         fits_rows: sizes.taps <= ROW_LIMIT && sizes.row_bytes <= ROW_LIMIT,
-                        centicycles: sizes.centicycles,
+                        pre: link.incoming.pre,
+                        weights: link.incoming.weights,
+                        work: sizes.work,
                     });
                 }
             }
@@ -153,21 +168,10 @@ impl<'a> Links<'a> {
         synapses: &Synapses,
         slice: AtomSlice,
         accumulator: Option<DType>,
-        target: &Target,
     ) -> Option<Rows> {
-        let plan = &target.planning;
-        let weights = link.incoming.weights;
-        let bytes = weights.size() as u32;
+        let bytes = link.incoming.weights.size() as u32;
         let sources = u64::from(sender.slice.n);
         let values = link.pre.sends == Sends::Values;
-        let dense = match values {
-            true => u64::from(plan.value_centicycles),
-            false => dense_centicycles(weights, accumulator, target),
-        };
-        let listed = match values {
-            true => plan.value_centicycles,
-            false => plan.sparse_centicycles,
-        };
         // Where the row of sums begins and ends, counted from its start.
         let sum = if values {
             4
@@ -181,15 +185,16 @@ impl<'a> Links<'a> {
                 let synapses = sources * width;
                 Some(Rows {
                     bytes: synapses * u64::from(bytes),
-                    centicycles: synapses * dense,
-                    ..Rows::default()
+                    work: Work::Dense,
+                    taps: 0,
+                    row_bytes: 0,
                 })
             }
             Connector::Sparse(_) => {
                 let n = synapses.ending_in(slice);
                 let rows = Rows {
                     bytes: rows::sparse_bytes(sources, n, bytes),
-                    centicycles: n * u64::from(listed),
+                    work: Work::Sparse { synapses: n },
                     taps: 0,
                     row_bytes,
                 };
@@ -200,12 +205,14 @@ impl<'a> Links<'a> {
                 let to = pixels(self.order, conv.target, slice);
                 let taps = taps(conv, from, to);
                 let span = u64::from(from.1 - from.0 + 1);
-                let channels = u64::from(rows::padded_block(self.block()));
-                let tap = u64::from(plan.tap_cycles) * 100 + channels * dense;
-                let work = taps * sources.div_ceil(span) * tap;
+                let work = Work::Conv {
+                    taps: (taps * sources).div_ceil(span),
+                    channels: u64::from(self.block()),
+                    spread: spread(sender.order, conv.source, sender.slice),
+                };
                 let rows = Rows {
                     bytes: rows::taps_bytes(span, taps),
-                    centicycles: work,
+                    work,
                     taps,
                     row_bytes,
                 };
@@ -216,10 +223,7 @@ impl<'a> Links<'a> {
 
     /// Channels of a block of targets.
     fn block(&self) -> u32 {
-        match self.order {
-            AtomOrder::RowMajor => 1,
-            AtomOrder::Blocked { channels } => channels as u32,
-        }
+        side_by_side(self.order)
     }
 
     /// Bytes of the shared kernel of a projection, if it is a convolution.
@@ -277,13 +281,24 @@ impl Synapses {
     }
 }
 
+/// Channels that lie side by side.
+fn side_by_side(order: AtomOrder) -> u32 {
+    match order {
+        AtomOrder::RowMajor => 1,
+        AtomOrder::Blocked { channels } => channels as u32,
+    }
+}
+
+/// Whether a slice of `[C H W]` values has more than one block of channels.
+fn spread(order: AtomOrder, [_, h, w]: [usize; 3], slice: AtomSlice) -> bool {
+    let block = (h * w) as u32 * side_by_side(order);
+    slice.lo / block != (slice.lo + slice.n.max(1) - 1) / block
+}
+
 /// First and last pixel of a slice of `[C H W]` values.
 fn pixels(order: AtomOrder, [_, h, w]: [usize; 3], slice: AtomSlice) -> (u32, u32) {
     let pixels = (h * w) as u32;
-    let channels = match order {
-        AtomOrder::RowMajor => 1,
-        AtomOrder::Blocked { channels } => channels as u32,
-    };
+    let channels = side_by_side(order);
     let block = pixels * channels;
     let from = slice.lo % block;
     let last = from + slice.n.max(1) - 1;
@@ -324,16 +339,6 @@ fn taps(conv: &Conv, from: (u32, u32), to: (u32, u32)) -> u64 {
         }
     }
     taps
-}
-
-fn dense_centicycles(weights: DType, accumulator: Option<DType>, target: &Target) -> u64 {
-    let plan = &target.planning;
-    u64::from(match (weights, accumulator) {
-        (DType::I8, Some(DType::I16)) => plan.synapse_i8_i16_centicycles,
-        (DType::I8, _) => plan.synapse_i8_i32_centicycles,
-        (DType::I16, _) => plan.synapse_i16_i32_centicycles,
-        (DType::I32 | DType::F32 | DType::F64, _) => plan.synapse_i32_i32_centicycles,
-    })
 }
 
 #[cfg(test)]

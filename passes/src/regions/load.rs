@@ -1,19 +1,48 @@
 //! Estimated cycles of a slice, for an activity.
+//!
+//! The estimate follows the tick of a program part by part (ring, decoding, lists, rows,
+//! update, spikes) with numbers that were fitted to emitted code, and a margin, so that it
+//! bounds what the code takes: `tests/tests/planning.rs` compares the two.
 
+use super::receive::Received;
 use super::{Bundle, Need, NeedKind};
 use ir::Target;
-use ir::id::{PopId, VertexId};
+use ir::id::PopId;
 use std::collections::BTreeMap;
 
 /// How busy the senders of a population are, and how far estimates are off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Permille of the population's own atoms that send in the busiest step.
-    pub own: u32,
-    /// The same of each sending population.
-    pub sources: BTreeMap<PopId, u32>,
+    /// Of the population's own atoms.
+    pub own: Busy,
+    /// Of each sending population.
+    pub sources: BTreeMap<PopId, Busy>,
     /// Cycles by the emitted code, in percent of the estimate.
     pub percent: u32,
+}
+
+/// What a population sends in its busiest step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// Permille of its atoms that send.
+    pub permille: u32,
+    /// The number in a packet, where packets carry one.
+    pub count: u32,
+}
+
+impl Busy {
+    /// What the target plans with where nothing is said.
+    fn planned(target: &Target) -> Self {
+        Self {
+            permille: target.planning.activity_percent * 10,
+            count: 1,
+        }
+    }
+
+    /// Atoms of a slice that send, in thousandths.
+    pub(super) fn of(self, atoms: u32) -> u64 {
+        u64::from(atoms) * u64::from(self.permille)
+    }
 }
 
 impl Need {
@@ -29,40 +58,41 @@ impl Need {
     /// Estimated cycles of one tick of a slice of `n` atoms.
     pub(super) fn cycles(&self, n: u32, bundles: &[Bundle], target: &Target) -> u64 {
         let plan = &target.planning;
-        let usual = plan.activity_percent * 10;
-        let n = u64::from(n);
-        let spent = match &self.kind {
-            NeedKind::Source { .. } => {
-                let active = self.load.as_ref().map_or(usual, |l| l.own);
-                n * u64::from(plan.source_cycles) * u64::from(active) / 1000
+        let usual = Busy::planned(target);
+        let own = self.load.as_ref().map_or(usual, |l| l.own);
+        // Thousandths of hundredths of a cycle.
+        let parts = match &self.kind {
+            NeedKind::Source { payload } => {
+                let event = match payload {
+                    false => plan.event_centicycles,
+                    true => plan.event_payload_centicycles,
+                };
+                own.of(n) * u64::from(event)
             }
-            NeedKind::Neurons(_) => {
-                let received = u64::from(plan.receive_cycles);
-                let mut heard: BTreeMap<VertexId, u64> = BTreeMap::new();
-                let mut rows = 0;
-                for b in bundles {
-                    let active = u64::from(self.active(b, usual));
-                    heard.insert(b.sender.vertex, u64::from(b.sender.slice.n) * active);
-                    rows += b.centicycles * active / 100;
-                }
-                let heard: u64 = heard.values().sum();
-                (heard * received + rows) / 1000 + n * u64::from(plan.neuron_cycles)
+            NeedKind::Neurons(neurons) => {
+                let received = Received {
+                    neurons,
+                    array: &self.array,
+                    n,
+                    bundles,
+                    target,
+                };
+                neurons.update(n, own, target) + received.cost(|b| self.busy(b, usual))
             }
         };
+        let fixed = match &self.kind {
+            NeedKind::Source { .. } => plan.source_tick_cycles,
+            NeedKind::Neurons(_) => plan.tick_cycles,
+        };
+        let bound = (u64::from(fixed) * 100_000 + parts) * u64::from(plan.margin_percent);
         let percent = self.load.as_ref().map_or(100, |l| l.percent);
-        (u64::from(plan.tick_cycles) + spent) * u64::from(percent) / 100
+        bound.div_ceil(10_000_000) * u64::from(percent) / 100
     }
 
-    /// Permille of a sender's atoms that send.
-    fn active(&self, bundle: &Bundle, usual: u32) -> u32 {
-        let incoming = self.incoming().iter();
-        let pre = incoming
-            .filter(|i| i.projection == bundle.projection)
-            .map(|i| i.pre)
-            .next();
+    /// What a sender's population sends.
+    fn busy(&self, bundle: &Bundle, usual: Busy) -> Busy {
         let load = self.load.as_ref();
-        load.zip(pre)
-            .and_then(|(l, pre)| l.sources.get(&pre).copied())
-            .unwrap_or(usual)
+        let found = load.and_then(|l| l.sources.get(&bundle.pre).copied());
+        found.unwrap_or(usual)
     }
 }

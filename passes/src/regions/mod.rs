@@ -9,12 +9,14 @@
 mod arrays;
 mod links;
 mod load;
+mod receive;
 mod sizes;
+mod update;
 
 pub use arrays::parameter_arrays;
 pub(crate) use links::cuts;
-pub use links::{Bundle, Cuts, Links, Sender};
-pub use load::Load;
+pub use links::{Bundle, Cuts, Links, Sender, Work};
+pub use load::{Busy, Load};
 pub use sizes::Sizes;
 
 use ir::Target;
@@ -95,6 +97,7 @@ pub struct Neurons {
     ring_entry: u64,
     /// Ascending by projection.
     incoming: Vec<Incoming>,
+    law: update::Law,
 }
 
 impl Need {
@@ -172,6 +175,7 @@ impl Need {
                 false => 4,
             },
             incoming,
+            law: update::Law::of(neuron),
         };
         Ok(Self {
             n_atoms: atoms(population)?,
@@ -213,20 +217,20 @@ impl Need {
         links: &Links<'_>,
         target: &Target,
     ) -> Vec<(RegionKind, u64)> {
-        let bundles = links.bundles_into(slice, self.accumulator(), target);
+        let bundles = links.bundles_into(slice, self.accumulator());
         self.regions_with(slice, links, &bundles, target)
     }
 
     /// Bytes and cycles of a slice.
     pub fn budget(&self, slice: AtomSlice, links: &Links<'_>, target: &Target) -> Sizes {
-        let bundles = links.bundles_into(slice, self.accumulator(), target);
+        let bundles = links.bundles_into(slice, self.accumulator());
         let regions = self.regions_with(slice, links, &bundles, target);
         Sizes::sum(&regions, self.cycles(slice.n, &bundles, target))
     }
 
     /// The budget of a slice, if it fits a PE and its rows fit their format.
     pub fn fit(&self, slice: AtomSlice, links: &Links<'_>, target: &Target) -> Option<Budget> {
-        let bundles = links.bundles_into(slice, self.accumulator(), target);
+        let bundles = links.bundles_into(slice, self.accumulator());
         let regions = self.regions_with(slice, links, &bundles, target);
         let sizes = Sizes::sum(&regions, self.cycles(slice.n, &bundles, target));
         sizes
@@ -477,7 +481,7 @@ mod tests {
         // 37 float32, rounded up to 8 bytes, and 40 int16 accumulators
         assert_eq!(sizes.state, 152 + 80);
         // the two projections from `in` bring each of its keys once
-        let bundles = links.bundles_into(slice, need.accumulator(), &target);
+        let bundles = links.bundles_into(slice, need.accumulator());
         assert_eq!(source_atoms(&bundles), 138);
     }
 
