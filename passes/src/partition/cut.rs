@@ -119,12 +119,12 @@ pub(super) fn most_parts(need: &Need, shape: &Shape) -> u32 {
 
 /// Cuts a population into `parts` slices as equal as possible: in whole groups
 /// of targets if there are enough; with blocks of channels, each block into
-/// `parts` runs of pixels, of whole rows if there are enough.
+/// `parts` runs of pixels, of whole rows where these share out evenly.
 pub(super) fn cut(need: &Need, shape: &Shape, parts: u32) -> Vec<AtomSlice> {
     match (need.order, shape.0.as_slice()) {
         (AtomOrder::Blocked { channels }, &[c, h, w]) => {
             let (pixels, channels) = ((h * w) as u32, channels as u32);
-            let unit = if h as u32 >= parts { w as u32 } else { 1 };
+            let unit = even_unit(h as u32, w as u32, parts);
             let blocks = 0..(c as u32 / channels);
             let block = |b: u32| {
                 runs(pixels, parts, unit)
@@ -141,6 +141,21 @@ pub(super) fn cut(need: &Need, shape: &Shape, parts: u32) -> Vec<AtomSlice> {
             runs(need.n_atoms, parts, if grouped { GROUP } else { 1 })
         }
     }
+}
+
+/// The largest of a row of pixels, its half, its quarter and so on that shares out evenly:
+/// a slice of more rows than others would be the slowest, one that ends amid a row hears
+/// a few more pixels than it needs.
+fn even_unit(rows: u32, width: u32, parts: u32) -> u32 {
+    let parts = parts.max(1);
+    let even = |unit: &u32| {
+        let units = rows * (width / unit);
+        (units.div_ceil(parts) * parts - units) * 8 <= units
+    };
+    let mut halves = std::iter::successors(Some(width.max(1)), |unit| {
+        unit.is_multiple_of(2).then_some(unit / 2)
+    });
+    halves.find(even).unwrap_or(1)
 }
 
 /// Cuts `n` into `count` runs of whole `unit`s, as equal as possible.
@@ -182,6 +197,17 @@ mod tests {
                 assert_eq!(all.len() as u32, count);
             }
         }
+    }
+
+    #[test]
+    fn rows_are_split_where_they_do_not_share_out() {
+        // 16 rows of 16 pixels
+        let unit = |parts| even_unit(16, 16, parts);
+        assert_eq!([1, 2, 4, 8, 16].map(unit), [16; 5]);
+        // 15 slices of whole rows: one would have two
+        assert_eq!([3, 9, 13, 15, 32, 256].map(unit), [16, 16, 4, 2, 8, 1]);
+        // an odd width has no half
+        assert_eq!(even_unit(13, 13, 9), 1);
     }
 
     #[test]
