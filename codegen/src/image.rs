@@ -238,6 +238,7 @@ fn symbol_name(kind: RegionKind) -> String {
         | RegionKind::Currents
         | RegionKind::Product
         | RegionKind::Accumulators
+        | RegionKind::Touched
         | RegionKind::Lists
         | RegionKind::Ring
         | RegionKind::Events

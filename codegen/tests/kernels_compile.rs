@@ -105,6 +105,7 @@ fn the_update_in_all_its_forms() {
                     send,
                     record_control: Some(0x3000),
                     rests: false,
+                    touched: None,
                 };
                 let code = |update: &Update| {
                     let kernel = update.kernel(Addressing::Guest);

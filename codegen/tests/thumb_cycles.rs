@@ -343,6 +343,7 @@ fn plain() -> Update {
         send: Send::of(&Target::spinnaker2().comms),
         record_control: None,
         rests: false,
+        touched: None,
     }
 }
 
@@ -375,6 +376,7 @@ fn updates() {
         sums: Some(sums),
         membrane: MembraneOp::Integrate,
         rests: true,
+        touched: None,
         ..lif.clone()
     };
     check_scan("IF without input", &scan(DType::I16), 1.9);

@@ -38,6 +38,8 @@ pub enum RegionKind {
     Pending,
     /// Input accumulators: `slots` rows of `padded(n)` integers.
     Accumulators,
+    /// Which sums convolutions have added to since the update; see [`touched`].
+    Touched,
     /// Sum of values times weights, float32: `padded(n)`.
     Currents,
     /// Values received from one source vertex: `slots` rows of one float32 an atom,
@@ -99,6 +101,7 @@ impl fmt::Display for RegionKind {
             RegionKind::V => f.write_str("v"),
             RegionKind::I => f.write_str("i"),
             RegionKind::Pending => f.write_str("pending"),
+            RegionKind::Touched => f.write_str("touched"),
             RegionKind::Currents => f.write_str("currents"),
             RegionKind::Values { source } => write!(f, "values {source}"),
             RegionKind::Kernel { projection } => write!(f, "kernel {projection}"),
@@ -133,6 +136,7 @@ impl RegionKind {
             | RegionKind::I
             | RegionKind::Pending
             | RegionKind::Accumulators
+            | RegionKind::Touched
             | RegionKind::Currents
             | RegionKind::Counts { .. }
             | RegionKind::Product
@@ -192,6 +196,21 @@ pub const GROUP: u32 = 8;
 /// `n` rounded up to whole groups.
 pub fn padded(n: u32) -> u32 {
     n.div_ceil(GROUP) * GROUP
+}
+
+/// Marks of sums for populations that do nothing without input and hear nothing but
+/// convolutions of spikes ([`crate::app::AppGraph::touched`]): a byte for each group of
+/// sums, not zero if something was added to one of them since the last update.
+pub mod touched {
+    /// Sums that have one mark.
+    pub const TARGETS: u32 = 16;
+    /// Marks that the update looks at together.
+    pub const WORD: u32 = 4;
+
+    /// Bytes of the marks of `n` sums.
+    pub fn bytes(n: u32) -> u32 {
+        n.div_ceil(TARGETS).next_multiple_of(WORD)
+    }
 }
 
 /// Word offsets in the control region.

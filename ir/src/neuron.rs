@@ -273,4 +273,13 @@ impl DiscreteNeuron {
         let pending = |f: &Fire| f.hold || matches!(f.reset, ResetRule::Pending(_));
         self.fire.as_ref().is_some_and(pending)
     }
+
+    /// Whether nothing but sums changes a membrane that did not spike.
+    pub fn only_integrates(&self) -> bool {
+        let plain = |f: &Fire| f.judge == SpikeOn::New && !f.hold && f.floor.is_none();
+        self.membrane == Membrane::Integrate
+            && self.synapse.is_none()
+            && self.offset.is_zero()
+            && self.fire.as_ref().is_some_and(plain)
+    }
 }

@@ -7,7 +7,7 @@ use super::builder::KernelBuilder;
 use super::lanes::{Lanes, Pair};
 use cranelift_codegen::ir::Value;
 use cranelift_codegen::ir::condcodes::IntCC;
-use ir::memory::rows;
+use ir::memory::{rows, touched};
 
 /// `conv(first tap, end of the taps, weights of the source channel, sink address)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub struct ConvRow {
     pair: Pair,
     /// Channels of the target's block, side by side in the sink.
     channels: u32,
+    /// Address of the marks of what was touched ([`ir::memory::touched`]).
+    marks: Option<u32>,
 }
 
 /// Channels that are added without a loop, and by each iteration of one.
@@ -23,7 +25,16 @@ const UNROLL: u32 = 16;
 
 impl ConvRow {
     pub fn new(pair: Pair, channels: u32) -> Self {
-        Self { pair, channels }
+        Self {
+            pair,
+            channels,
+            marks: None,
+        }
+    }
+    /// Marks at `marks`, if anywhere, what it adds to; `channels` are whole groups then.
+    #[must_use]
+    pub fn marking(self, marks: Option<u32>) -> Self {
+        Self { marks, ..self }
     }
     pub fn pair(&self) -> Pair {
         self.pair
@@ -32,7 +43,8 @@ impl ConvRow {
         self.channels
     }
     pub fn symbol(&self) -> String {
-        format!("conv_{}_{}", self.pair.name(), self.channels)
+        let marks = if self.marks.is_some() { "_marked" } else { "" };
+        format!("conv_{}_{}{marks}", self.pair.name(), self.channels)
     }
     /// Bytes of the weights of one kernel element.
     pub fn block_bytes(&self) -> u32 {
@@ -85,6 +97,7 @@ impl ConvRow {
         kb.while_more(&[before], more, |kb, before| {
             let at = kb.add(end, before[0]);
             let tap = kb.load_word(at, 0);
+            self.mark(kb, tap);
             let sink = kb.add_lower_half(sink, tap);
             let block = kb.shr_const(tap, 16);
             let row = kb.add(weights, block);
@@ -95,6 +108,20 @@ impl ConvRow {
             }
             vec![kb.add_const(before[0], 4)]
         });
+    }
+
+    /// Marks the sums of a tap.
+    fn mark(&self, kb: &mut KernelBuilder<'_>, tap: Value) {
+        let Some(marks) = self.marks else { return };
+        let group = (touched::TARGETS * self.pair.sink_bytes()).ilog2();
+        let first = kb.shr_const(tap, group);
+        let first = kb.and_const(first, u32::from(u16::MAX) >> group);
+        let marks = kb.int(marks);
+        let place = kb.add(marks, first);
+        let one = kb.int(1);
+        for k in 0..self.channels / touched::TARGETS {
+            kb.store_byte(one, place, k as i32);
+        }
     }
 
     fn words(&self, kb: &mut KernelBuilder<'_>, row: Value, sink: Value, x: Option<Value>) {

@@ -39,6 +39,7 @@ fn parameter(n: &DiscreteNeuron, kind: RegionKind) -> Option<&Param> {
         | RegionKind::I
         | RegionKind::Pending
         | RegionKind::Accumulators
+        | RegionKind::Touched
         | RegionKind::Currents
         | RegionKind::Values { .. }
         | RegionKind::Lists

@@ -13,7 +13,7 @@ use ir::diag::Diagnostic;
 use ir::fixed_point::Encoding;
 use ir::memory::RegionKind;
 use ir::neuron::{Constant, DiscreteNeuron, Fire, Membrane, Param, ResetRule, State, Synapse};
-use ir::semantics::{Compare, SpikeOn};
+use ir::semantics::Compare;
 
 /// What a constant of a kernel is made from: a word.
 trait FromWord {
@@ -160,6 +160,7 @@ impl Site<'_> {
             send,
             record_control: record.then_some(control),
             rests: currents.is_none() && self.sums()?.is_some() && self.rests(n),
+            touched: self.touched(n),
         })
     }
 
@@ -191,6 +192,12 @@ impl Site<'_> {
         }
     }
 
+    /// Address of the marks of touched sums, if they are made and looked at.
+    pub(super) fn touched(&self, n: &DiscreteNeuron) -> Option<u32> {
+        let region = self.layout.find(RegionKind::Touched)?;
+        self.rests(n).then_some(region.addr)
+    }
+
     /// Whether a step without input leaves every atom as it is: nothing leaks or
     /// is added, and neither the first membrane (zero) nor the one after a reset
     /// fires. A negative zero would become a positive one.
@@ -203,7 +210,7 @@ impl Site<'_> {
             Compare::Gt => v > threshold,
             Compare::Ge => v >= threshold,
         };
-        only_integrates(n)
+        n.only_integrates()
             && atoms(self.population, self.vertex.slice).all(|i| {
                 let (reset, threshold) = (reset.at(i) as f32, fire.threshold.at(i) as f32);
                 let negative_zero = reset == 0.0 && reset.is_sign_negative();
@@ -234,13 +241,4 @@ impl Site<'_> {
             counts: matches!(self.population.sends, Sends::Counts { .. }),
         })
     }
-}
-
-/// Whether nothing but sums changes a membrane that did not spike.
-fn only_integrates(n: &DiscreteNeuron) -> bool {
-    let plain = |f: &Fire| f.judge == SpikeOn::New && !f.hold && f.floor.is_none();
-    n.membrane == Membrane::Integrate
-        && n.synapse.is_none()
-        && n.offset.is_zero()
-        && n.fire.as_ref().is_some_and(plain)
 }

@@ -113,7 +113,8 @@ impl<'a> Site<'a> {
             Connector::Dense => RowLayout::Dense(DenseRow::new(pair, self.vertex.slice.n)),
             Connector::Sparse(_) => RowLayout::Sparse(SparseRow::new(pair)),
             Connector::Conv(conv) => {
-                let row = ConvRow::new(pair, block_channels(self.population));
+                let marks = self.neuron()?.and_then(|n| self.touched(n));
+                let row = ConvRow::new(pair, block_channels(self.population)).marking(marks);
                 let elements = (conv.kernel[0] * conv.kernel[1]) as u32;
                 let kernel = self.region(RegionKind::Kernel { projection: id })?;
                 let pixels = self.pixels(&self.ends(projection, source), conv)?;

@@ -19,7 +19,8 @@ pub use connector::{Connector, Conv, Synapses};
 pub use order::AtomOrder;
 
 use crate::id::{IdVec, PopId, ProjId};
-use crate::neuron::Neuron;
+use crate::memory::touched;
+use crate::neuron::{DiscreteNeuron, Neuron, State};
 use crate::origin::Origin;
 use crate::series::Observable;
 use crate::tensor::{DType, Shape, Tensor};
@@ -190,6 +191,24 @@ impl AppGraph {
                 && width(*id) == DType::I8
         });
         listed.map(|(id, p)| (id, p.delay)).collect()
+    }
+    /// Whether the update of a population is told which sums were touched: it does nothing
+    /// without input, and convolutions, whose blocks of channels are groups of sums, are
+    /// all that it hears, one step late.
+    pub fn touched(&self, post: PopId, neuron: &DiscreteNeuron) -> bool {
+        let channels = match self.populations[post].order {
+            AtomOrder::Blocked { channels } => channels as u32,
+            AtomOrder::RowMajor => return false,
+        };
+        let mut all = self.incoming(post).map(|(_, p)| p).peekable();
+        channels.is_multiple_of(touched::TARGETS)
+            && neuron.state == State::F32
+            && neuron.only_integrates()
+            && self.slots(post) == 1
+            && all.peek().is_some()
+            && all.all(|p| {
+                matches!(p.connector, Connector::Conv(_)) && self.carries(p) == Sends::Spikes
+            })
     }
     /// Rows of values that a vertex of `post` keeps of what `pre` sends: what is
     /// sent in tick `t` lies in row `t & (slots - 1)` until it is overwritten.

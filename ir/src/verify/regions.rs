@@ -4,7 +4,7 @@ use super::reach::{Reach, atoms};
 use crate::app::{AtomOrder, Connector, Conv, Model, Population, Projection, Sends, row_lists};
 use crate::id::{PopId, ProjId, VertexId};
 use crate::machine_graph::AtomSlice;
-use crate::memory::{MemoryLayout, RegionKind, array, control, lists, padded, rows};
+use crate::memory::{MemoryLayout, RegionKind, array, control, lists, padded, rows, touched};
 use crate::module::Module;
 use crate::neuron::{Constant, DiscreteNeuron, Membrane, Neuron, Param};
 use crate::target::Target;
@@ -135,6 +135,10 @@ fn state(wants: &mut Wants, m: &Module, id: PopId, slice: AtomSlice, neuron: &Di
     if let Some(dtype) = m.app.populations[id].accumulator {
         let sums = u64::from(m.app.slots(id)) * width * dtype.size() as u64;
         add(RegionKind::Accumulators, m.app.has_integer_input(id), sums);
+    }
+    if m.app.touched(id, neuron) {
+        let marks = u64::from(touched::bytes(slice.n));
+        add(RegionKind::Touched, true, marks);
     }
     if m.app.has_value_input(id) {
         add(RegionKind::Currents, true, 4 * width);

@@ -766,6 +766,7 @@ fn layout(projections: usize, vertices: usize) -> impl Strategy<Value = MemoryLa
         RegionKind::I,
         RegionKind::Pending,
         RegionKind::Accumulators,
+        RegionKind::Touched,
         RegionKind::Currents,
         RegionKind::Product,
         RegionKind::Lists,

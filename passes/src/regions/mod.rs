@@ -87,6 +87,8 @@ pub struct Neurons {
     slots: u32,
     /// `None` where no integers arrive.
     accumulator: Option<DType>,
+    /// Whether sums are marked where something is added.
+    touched: bool,
     /// Projections whose rows are listed, with their delays.
     listed: Vec<(ProjId, Option<u32>)>,
     /// Those of spikes and counts, if there are several.
@@ -167,6 +169,7 @@ impl Need {
                 .count()
                 > 1,
             accumulator: accumulator.filter(|_| integers),
+            touched: app.touched(pop, neuron),
             value_slots: values
                 .map(|i| (i.pre, app.value_slots(i.pre, pop)))
                 .collect(),
@@ -311,6 +314,10 @@ impl Neurons {
         if let Some(accumulator) = self.accumulator {
             let sums = u64::from(self.slots) * width * accumulator.size() as u64;
             all.push((RegionKind::Accumulators, align(sums)));
+            if self.touched {
+                let marks = u64::from(memory::touched::bytes(n));
+                all.push((RegionKind::Touched, align(marks)));
+            }
             if self.several && !array.is_empty() {
                 let row = width * accumulator.size() as u64;
                 all.push((RegionKind::Product, align(row)));

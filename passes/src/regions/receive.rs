@@ -6,7 +6,7 @@ use super::{Bundle, Neurons, Work};
 use ir::Target;
 use ir::app::Sends;
 use ir::id::{ProjId, VertexId};
-use ir::memory::{lists, padded};
+use ir::memory::{lists, padded, touched};
 use ir::tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,7 +193,13 @@ impl Received<'_> {
                     (true, false) => plan.channel_i16_centicycles,
                     (true, true) => plan.channel_i32_centicycles,
                 };
-                let tap = u64::from(plan.tap_centicycles) + channels * u64::from(channel);
+                let marks = match self.neurons.touched {
+                    true => channels / u64::from(touched::TARGETS),
+                    false => 0,
+                };
+                let tap = u64::from(plan.tap_centicycles)
+                    + channels * u64::from(channel)
+                    + marks * u64::from(plan.mark_centicycles);
                 sent * self.conv_packet(spread) + share(taps) * tap
             }
         }

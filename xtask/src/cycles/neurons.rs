@@ -44,6 +44,7 @@ pub(super) fn benches() -> Vec<Bench> {
     };
     let scan = Update {
         rests: true,
+        touched: None,
         ..integrate.clone()
     };
     let readout = Update {
@@ -123,6 +124,7 @@ fn lif() -> Update {
         send: SEND,
         record_control: None,
         rests: false,
+        touched: None,
     }
 }
 

@@ -128,6 +128,9 @@ pub struct Update {
     /// A step whose sum is zero leaves every atom as it is, and none fires then.
     /// Only for integrating membranes that have sums and no other input.
     pub rests: bool,
+    /// Address of the marks of sums ([`ir::memory::touched`]), if there are any: then it
+    /// rests, has whole groups of marked sums, and all that adds to them marks them.
+    pub touched: Option<u32>,
 }
 
 /// The update with every array as a stream.
@@ -180,6 +183,9 @@ impl Update {
         let start = streams.start(kb);
         let groups = self.atoms / GROUP;
         let end = match plan.sums.filter(|_| self.rests) {
+            Some(sums) if let Some(marks) = self.touched => {
+                return plan.visit(kb, &streams, sums, marks);
+            }
             Some((sums, ty)) => plan.scan(kb, &streams, (sums, ty), groups),
             None => kb.repeat(groups, &start, |kb, at| {
                 plan.group(kb, at, GROUP, None);

@@ -1,6 +1,6 @@
 //! The update of a slice with fixed-point state.
 
-use super::{Site, only_integrates};
+use super::Site;
 use crate::contents::atoms;
 use crate::kernels::{FixedUpdate, Send};
 use ir::diag::Diagnostic;
@@ -48,7 +48,7 @@ impl Site<'_> {
 
     /// Whether a step without input leaves every atom as it is.
     fn fixed_rests(&self, n: &DiscreteNeuron, words: Words) -> bool {
-        let Some(fire) = n.fire.as_ref().filter(|_| only_integrates(n)) else {
+        let Some(fire) = n.fire.as_ref().filter(|_| n.only_integrates()) else {
             return false;
         };
         let ResetRule::To(reset) = &fire.reset else {

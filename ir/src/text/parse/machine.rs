@@ -27,6 +27,7 @@ const PLAIN_REGIONS: &[RegionKind] = &[
     RegionKind::I,
     RegionKind::Pending,
     RegionKind::Accumulators,
+    RegionKind::Touched,
     RegionKind::Currents,
     RegionKind::Product,
     RegionKind::Lists,
