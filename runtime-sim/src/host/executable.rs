@@ -111,8 +111,8 @@ impl Executable {
         // host's C convention; its memory lives until `self` is dropped. What it
         // does is sound: it contains no trap and calls nothing but `step`, with what it
         // was given for that; it reaches `core` only at the offsets of fields that
-        // `cpu::dbt` took from `offset_of!`, less the bias that `inside` adds: with their types, or the 8 words of R0 to R7 as
-        // two unaligned vectors (`cpu::dbt::lanes`), or an element of the queue's arrays
+        // `cpu::dbt` took from `offset_of!`, less the bias that `inside` adds: with their
+        // types, or the 8 words of R0 to R7 as two unaligned vectors (`cpu::dbt::lanes`), or an element of the queue's arrays
         // whose index it has compared with `link.room`, which `Core::prepare` sets to
         // their length or 0 (`cpu::dbt::ports`); it writes to fields of type `bool` only
         // 0 or 1; it reaches the bytes only behind a comparison of a range of
